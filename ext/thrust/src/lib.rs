@@ -1,0 +1,1 @@
+//! An HTTP proxy that runs a Rails application and stands in front of it.

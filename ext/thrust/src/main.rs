@@ -1,0 +1,3 @@
+//! The `thrust` program: parse, build, run, exit code.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! What may be said to the proxy from outside.
