@@ -1,1 +1,3 @@
 //! An HTTP proxy that runs a Rails application and stands in front of it.
+
+pub mod process;

@@ -1,0 +1,81 @@
+//! What the system tells us: signals for the wrapped process, and children that ended.
+
+use std::io;
+
+use rustix::process::{Pid, Signal};
+use tokio::signal::unix::{self, SignalKind, signal};
+
+use super::reaper::{End, Reaper};
+
+/// A signal that we pass on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Relayed {
+    Interrupt,
+    Terminate,
+}
+
+impl Relayed {
+    pub(super) fn signal(self) -> Signal {
+        match self {
+            Self::Interrupt => Signal::INT,
+            Self::Terminate => Signal::TERM,
+        }
+    }
+
+    /// Its name in thruster's log.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Interrupt => "interrupt",
+            Self::Terminate => "terminated",
+        }
+    }
+}
+
+/// What the supervisor is woken for.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// A child ended, ours or a stranger.
+    Ended(Pid, End),
+    /// We received a signal that is meant for the wrapped process too.
+    Relay(Relayed),
+}
+
+/// The handlers of SIGINT, SIGTERM and SIGCHLD. From the first on these signals no longer end us, and they stay
+/// handled when this is dropped.
+#[derive(Debug)]
+pub struct Signals {
+    interrupt: unix::Signal,
+    terminate: unix::Signal,
+    reaper: Reaper,
+}
+
+impl Signals {
+    /// Installs the handlers. What arrives from now on is kept until it is asked for; several of a kind count once if
+    /// they arrive before that, as the system itself has it.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses a handler.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with I/O enabled.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            reaper: Reaper::new()?,
+        })
+    }
+
+    /// Waits for the next event. Cancelling it loses none.
+    pub(super) async fn next(&mut self) -> Event {
+        // Ends come first: there is no use in relaying to a child that is gone.
+        tokio::select! {
+            biased;
+            (pid, end) = self.reaper.next() => Event::Ended(pid, end),
+            Some(()) = self.interrupt.recv() => Event::Relay(Relayed::Interrupt),
+            Some(()) = self.terminate.recv() => Event::Relay(Relayed::Terminate),
+        }
+    }
+}
