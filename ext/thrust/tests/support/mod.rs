@@ -1,0 +1,53 @@
+//! What tests from outside share: the proxy as a process, a scripted app, both ends of a raw connection.
+//!
+//! Every wait has a deadline and says in its panic what it had waited for. A test file says `mod support;` and uses
+//! what it needs.
+
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "each test file is its own program and uses its part"
+)]
+
+mod proxy;
+mod target;
+#[cfg(target_os = "linux")]
+mod terminal;
+mod wire;
+
+use std::process::Child;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, WaitId, WaitIdOptions, WaitIdStatus, waitid};
+
+pub(crate) use self::proxy::{Ended, Launch, TestProxy};
+pub(crate) use self::target::{App, TestTarget};
+#[cfg(target_os = "linux")]
+pub(crate) use self::terminal::Terminal;
+pub(crate) use self::wire::{Message, Wire};
+
+/// How long any single wait may last before the test fails. Long, because the machine may be busy; a passing test
+/// never waits it out.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Asks until there is an answer; panics with `what` was awaited when there is none in time.
+pub(crate) fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(
+            started.elapsed() < DEADLINE,
+            "waited {DEADLINE:?} in vain: {what}"
+        );
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// How a child ended; `None` while it runs. Leaves it unreaped, so that its pid stays its own until the end of the test.
+fn end_of(child: &Child) -> Option<WaitIdStatus> {
+    let ended = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    waitid(WaitId::Pid(Pid::from_child(child)), ended).expect("it is our child")
+}

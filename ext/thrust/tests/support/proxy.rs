@@ -1,0 +1,306 @@
+//! The `thrust` program as a process of its own: started, watched, signalled, and gone when the test is.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+
+use rustix::process::{Pid, Signal, WaitIdStatus, kill_process, kill_process_group};
+use serde_json::Value;
+
+use super::{TestTarget, Wire, end_of, eventually};
+
+/// What of the test's own environment the proxy sees: nothing that could configure it.
+const PASSED_ON: [&str; 4] = ["PATH", "HOME", "RUST_BACKTRACE", "LLVM_PROFILE_FILE"];
+
+/// How to start a proxy. Listens on a free port and logs JSON unless told otherwise.
+pub(crate) struct Launch {
+    words: Vec<OsString>,
+    through: Vec<OsString>,
+    environment: Vec<(OsString, OsString)>,
+    stdin: Option<Vec<u8>>,
+}
+
+impl Launch {
+    /// Runs `thrust WORDS…`: options, if any, and the command to wrap.
+    pub(crate) fn new<W: AsRef<OsStr>>(words: impl IntoIterator<Item = W>) -> Self {
+        let launch = Self {
+            words: owned(words),
+            through: Vec::new(),
+            environment: Vec::new(),
+            stdin: None,
+        };
+        launch
+            .env("THRUSTER_HTTP_PORT", "0")
+            .env("THRUSTER_LOG_FORMAT", "json")
+    }
+
+    /// Wraps `sh -c SCRIPT`.
+    pub(crate) fn shell(script: &str) -> Self {
+        Self::new(["sh", "-c", script])
+    }
+
+    /// Wraps a process that does nothing, before an app that the test plays itself.
+    pub(crate) fn before(target: &TestTarget) -> Self {
+        Self::new(["sleep", "1000"]).env("THRUSTER_TARGET_PORT", target.port().to_string())
+    }
+
+    /// Sets one variable; a later one of the same name wins.
+    pub(crate) fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.environment
+            .push((name.as_ref().into(), value.as_ref().into()));
+        self
+    }
+
+    /// Lets another program start thrust, one that execs its arguments: `prlimit`, `setsid`, `env`.
+    pub(crate) fn through<W: AsRef<OsStr>>(mut self, words: impl IntoIterator<Item = W>) -> Self {
+        self.through = owned(words);
+        self
+    }
+
+    /// What stdin holds; without it, stdin is empty.
+    pub(crate) fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.stdin = Some(bytes.into());
+        self
+    }
+
+    /// Starts the proxy and waits until it listens.
+    pub(crate) fn start(self) -> TestProxy {
+        let mut proxy = self.spawn();
+        let line = proxy.wait_for_log("Server started");
+        let address = line["http"]
+            .as_str()
+            .and_then(|address| address.rsplit(':').next());
+        proxy.port = address
+            .and_then(|port| port.parse().ok())
+            .unwrap_or_else(|| panic!("no port in {line}"));
+        proxy
+    }
+
+    /// Runs the proxy to its end, whether it listens in between or not.
+    pub(crate) fn run(self) -> Ended {
+        self.spawn().wait_exit()
+    }
+
+    /// The command as it would be run, with the environment set and nothing else.
+    pub(crate) fn command(&self) -> Command {
+        let binary = OsString::from(env!("CARGO_BIN_EXE_thrust"));
+        let mut words = self.through.iter().chain([&binary]).chain(&self.words);
+        let mut command = Command::new(words.next().expect("there is at least the binary"));
+        command.args(words).env_clear();
+        command.envs(
+            PASSED_ON
+                .iter()
+                .filter_map(|name| Some((name, std::env::var_os(name)?))),
+        );
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    fn spawn(self) -> TestProxy {
+        let mut command = self.command();
+        // A group of its own, so that dropping it finds the app too.
+        command
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
+        let mut stdin = child.stdin.take().expect("stdin is piped");
+        let bytes = self.stdin.unwrap_or_default();
+        // On a thread: the app may read slowly, or never, and then the pipe breaks.
+        thread::spawn(move || stdin.write_all(&bytes));
+        let stdout = Output::collect(child.stdout.take().expect("stdout is piped"));
+        let stderr = Output::collect(child.stderr.take().expect("stderr is piped"));
+        TestProxy {
+            child,
+            port: 0,
+            stdout,
+            stderr,
+        }
+    }
+}
+
+fn owned<W: AsRef<OsStr>>(words: impl IntoIterator<Item = W>) -> Vec<OsString> {
+    words.into_iter().map(|word| word.as_ref().to_owned()).collect()
+}
+
+/// A running proxy. Dropping it kills it and everything it started.
+pub(crate) struct TestProxy {
+    child: Child,
+    port: u16,
+    stdout: Output,
+    stderr: Output,
+}
+
+impl TestProxy {
+    /// The port it listens on.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The proxy's process.
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    /// A new connection to it.
+    pub(crate) fn connect(&self) -> Wire {
+        Wire::connect(self.port)
+    }
+
+    /// Sends `signal` to the proxy alone, not to its child.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).expect("the proxy is running");
+    }
+
+    /// What it and its child have written to stdout so far, line by line.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.stdout.lines()
+    }
+
+    /// What it and its child have written to stderr so far, line by line.
+    pub(crate) fn error_lines(&self) -> Vec<String> {
+        self.stderr.lines()
+    }
+
+    /// The log lines among [`TestProxy::lines`].
+    pub(crate) fn log_lines(&self) -> Vec<Value> {
+        log_lines(&self.lines())
+    }
+
+    /// Waits for the first log line with this `msg`.
+    pub(crate) fn wait_for_log(&self, message: &str) -> Value {
+        self.wait_for_logs(message, 1).remove(0)
+    }
+
+    /// Waits until `count` log lines have this `msg`, and returns these lines.
+    pub(crate) fn wait_for_logs(&self, message: &str, count: usize) -> Vec<Value> {
+        self.wait_for(&format!("{count} log lines {message:?}"), |proxy| {
+            let mut lines = proxy.log_lines();
+            lines.retain(|line| line["msg"] == message);
+            (lines.len() >= count).then_some(lines)
+        })
+    }
+
+    /// Waits for a line on stdout that starts with `prefix`, and returns what follows it.
+    pub(crate) fn wait_for_line(&self, prefix: &str) -> String {
+        self.wait_for(&format!("a line {prefix:?}"), |proxy| {
+            proxy
+                .lines()
+                .iter()
+                .find_map(|line| line.strip_prefix(prefix).map(str::to_owned))
+        })
+    }
+
+    /// Waits for the end of the proxy, and of all that writes to its output.
+    pub(crate) fn wait_exit(self) -> Ended {
+        let status = eventually("the proxy's end", || end_of(&self.child));
+        Ended {
+            status,
+            stdout: self.stdout.to_the_end(),
+            stderr: self.stderr.to_the_end(),
+        }
+    }
+
+    fn wait_for<T>(&self, what: &str, ask: impl Fn(&Self) -> Option<T>) -> T {
+        eventually(what, || {
+            // Seen before asking: what is there by then is all there will be.
+            let over = self.stdout.is_over();
+            let answer = ask(self);
+            assert!(answer.is_some() || !over, "the proxy ended before {what}");
+            answer
+        })
+    }
+}
+
+impl Drop for TestProxy {
+    fn drop(&mut self) {
+        // Not reaped before this, so the number of the group is still ours.
+        let _ = kill_process_group(self.pid(), Signal::KILL);
+        let _ = self.child.wait();
+        if thread::panicking() {
+            eprintln!("the proxy's stdout:\n{}", self.lines().join("\n"));
+            eprintln!("the proxy's stderr:\n{}", self.error_lines().join("\n"));
+        }
+    }
+}
+
+/// What is left of a proxy.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    status: WaitIdStatus,
+    /// All lines on stdout, the child's among them.
+    pub(crate) stdout: Vec<String>,
+    /// All lines on stderr.
+    pub(crate) stderr: Vec<String>,
+}
+
+impl Ended {
+    /// The exit status; `None` when a signal ended the proxy itself.
+    pub(crate) fn code(&self) -> Option<i32> {
+        self.status.exit_status()
+    }
+
+    /// The signal that ended the proxy itself.
+    pub(crate) fn signal(&self) -> Option<i32> {
+        self.status.terminating_signal()
+    }
+
+    /// The log lines on stdout.
+    pub(crate) fn log_lines(&self) -> Vec<Value> {
+        log_lines(&self.stdout)
+    }
+
+    /// The `msg` of each log line, in order.
+    pub(crate) fn messages(&self) -> Vec<String> {
+        self.log_lines()
+            .iter()
+            .filter_map(|line| line["msg"].as_str().map(str::to_owned))
+            .collect()
+    }
+}
+
+fn log_lines(lines: &[String]) -> Vec<Value> {
+    let parsed = lines
+        .iter()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    parsed.filter(|line| line["msg"].is_string()).collect()
+}
+
+/// A pipe that is read as fast as it fills.
+struct Output {
+    lines: Arc<Mutex<Vec<String>>>,
+    reader: JoinHandle<()>,
+}
+
+impl Output {
+    fn collect(pipe: impl Read + Send + 'static) -> Self {
+        let lines = Arc::<Mutex<Vec<String>>>::default();
+        let collected = Arc::clone(&lines);
+        let reader = thread::spawn(move || {
+            for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
+                let line = String::from_utf8_lossy(&line).into_owned();
+                collected.lock().expect("no reader panics").push(line);
+            }
+        });
+        Self { lines, reader }
+    }
+
+    fn lines(&self) -> Vec<String> {
+        self.lines.lock().expect("no reader panics").clone()
+    }
+
+    /// Whether nobody is left who could write more.
+    fn is_over(&self) -> bool {
+        self.reader.is_finished()
+    }
+
+    fn to_the_end(&self) -> Vec<String> {
+        eventually("the end of the output", || self.is_over().then(|| self.lines()))
+    }
+}
