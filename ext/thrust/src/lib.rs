@@ -1,3 +1,25 @@
 //! An HTTP proxy that runs a Rails application and stands in front of it.
+//!
+//! A request comes in through `listener`, a `connection` on one of the cores reads it, the `pipeline` answers it, by
+//! asking the app through `upstream`. `docs/request-path.md` walks along with one.
 
+mod body;
+mod buffer;
+pub mod cli;
+pub mod config;
+mod connection;
+mod core;
+mod date;
+mod error;
+mod exchange;
+mod http1;
+mod listener;
+mod log;
+mod pipeline;
+pub mod ports;
 pub mod process;
+pub mod server;
+mod stages;
+mod stream;
+mod timer;
+mod upstream;

@@ -1,3 +1,100 @@
 //! The `thrust` program: parse, build, run, exit code.
 
-fn main() {}
+use std::{
+    env,
+    ffi::OsString,
+    fmt::Display,
+    io::{self, Write},
+    process::ExitCode,
+    thread,
+};
+
+use thrust::{
+    cli::{self, Options, Request},
+    config::Config,
+    ports,
+    server::{self, Log},
+};
+use thrust_api::settings::{Settings, Written};
+
+fn main() -> ExitCode {
+    match cli::parse(env::args_os().collect(), env::var_os("PATH").as_deref()) {
+        Ok(Request::Wrap { options, command }) => wrap(options, command),
+        Ok(Request::ShowConfig { options, json }) => show_config(options, json),
+        Ok(Request::Print(text)) => print(&text),
+        Err(error) => {
+            complain(error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn wrap(options: Options, command: Vec<OsString>) -> ExitCode {
+    let Some(settings) = settings(options) else {
+        return ExitCode::FAILURE;
+    };
+    let config = Config::from(&settings);
+    let log = Log::start(&config);
+    let status = match ports::open(&config, &ports::Environment::inherited()) {
+        Ok(ports) => {
+            ports.notices.iter().for_each(ports::Notice::log);
+            server::run(&config, ports, command, &log)
+        }
+        Err(error) => {
+            error.log();
+            ExitCode::FAILURE
+        }
+    };
+    log.finish();
+    status
+}
+
+fn show_config(options: Options, json: bool) -> ExitCode {
+    let Some(settings) = settings(options) else {
+        return ExitCode::FAILURE;
+    };
+    if !json {
+        return print(&cli::config::text(&settings));
+    }
+    match cli::config::json(&settings) {
+        Ok(text) => print(&text),
+        Err(error) => {
+            complain(error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The settings, or none if they have faults; tells both faults and warnings.
+fn settings(options: Options) -> Option<Settings> {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    match Settings::read(&Written {
+        environment: env::vars_os().collect(),
+        options,
+        cores,
+    }) {
+        Ok(settings) => {
+            settings.warnings.iter().for_each(complain);
+            Some(settings)
+        }
+        Err(rejection) => {
+            rejection.faults.iter().for_each(complain);
+            rejection.warnings.iter().for_each(complain);
+            None
+        }
+    }
+}
+
+fn complain(problem: impl Display) {
+    // Nobody is left to be told that stderr is closed.
+    let _ = writeln!(io::stderr(), "thrust: {problem}");
+}
+
+fn print(text: &str) -> ExitCode {
+    match io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        // The reader had enough, as in `thrust config | head`.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}

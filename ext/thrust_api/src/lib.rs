@@ -1,1 +1,4 @@
 //! What may be said to the proxy from outside.
+
+pub mod settings;
+pub mod units;

@@ -1,0 +1,182 @@
+//! The one body type: whatever a request or an answer carries, wherever it comes from.
+
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::Frame;
+
+use crate::connection::{ClientBody, StreamBody};
+use crate::error::BodyError;
+use crate::stages::access_log::Entry;
+use crate::upstream::{AnswerBody, Tunnel};
+
+/// What a message carries.
+///
+/// It streams: nothing is read before it is asked for. The log line of an answer travels with it and is written when
+/// the body is dropped, so that it knows how much was sent and whether that was all.
+#[derive(Debug, Default)]
+pub(crate) struct Body {
+    kind: Kind,
+    entry: Option<Box<Entry>>,
+}
+
+#[derive(Debug, Default)]
+enum Kind {
+    #[default]
+    Empty,
+    Bytes(Bytes),
+    /// From an HTTP/1 client.
+    Client(ClientBody),
+    /// From an HTTP/2 client.
+    Stream(StreamBody),
+    /// From the app.
+    Answer(Box<AnswerBody>),
+    /// No body: the connection to the app after a 101.
+    Tunnel(Box<Tunnel>),
+}
+
+impl Body {
+    /// No bytes at all.
+    pub(crate) fn empty() -> Self {
+        Self::default()
+    }
+
+    /// The next part of the body, or `None` after the last.
+    pub(crate) fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let next = match &mut self.kind {
+            Kind::Empty | Kind::Tunnel(_) => Poll::Ready(None),
+            Kind::Bytes(bytes) => {
+                let bytes = std::mem::take(bytes);
+                self.kind = Kind::Empty;
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
+            }
+            Kind::Client(body) => body
+                .poll_next(cx)
+                .map(|next| next.map(|result| result.map(Frame::data))),
+            Kind::Stream(body) => body.poll_next(cx),
+            Kind::Answer(body) => body.poll_next(cx),
+        };
+        if let (Some(entry), Poll::Ready(Some(next))) = (&mut self.entry, &next) {
+            match next {
+                Ok(frame) => entry.count(frame.data_ref().map_or(0, Bytes::len)),
+                Err(error) => entry.failed(error),
+            }
+        }
+        next
+    }
+
+    /// Goes on with what has to happen while nobody wants the next part: the rest of the upload that this answers.
+    pub(crate) fn poll_upload(&mut self, cx: &mut Context<'_>) {
+        if let Kind::Answer(body) = &mut self.kind {
+            body.poll_upload(cx);
+        }
+    }
+
+    /// The exact number of bytes still to come, if it is known.
+    pub(crate) fn length(&self) -> Option<u64> {
+        match &self.kind {
+            Kind::Empty | Kind::Tunnel(_) => Some(0),
+            Kind::Bytes(bytes) => Some(bytes.len() as u64),
+            Kind::Client(body) => body.length(),
+            Kind::Stream(body) => body.length(),
+            Kind::Answer(body) => body.length(),
+        }
+    }
+
+    /// Whether all of it was given out.
+    pub(crate) fn is_over(&self) -> bool {
+        self.kind.is_over()
+    }
+
+    /// Hands the log line of the answer to its body.
+    pub(crate) fn carry(&mut self, entry: Box<Entry>) {
+        self.entry = Some(entry);
+    }
+
+    /// Notes why the answer could not be sent to its end.
+    pub(crate) fn failed(&mut self, error: &BodyError) {
+        if let Some(entry) = &mut self.entry {
+            entry.failed(error);
+        }
+    }
+
+    /// The connection to the app and the log line, if this is the answer that changed the protocol.
+    pub(crate) fn into_tunnel(mut self) -> Option<(Box<Tunnel>, Option<Box<Entry>>)> {
+        match std::mem::take(&mut self.kind) {
+            Kind::Tunnel(tunnel) => Some((tunnel, self.entry.take())),
+            _ => None,
+        }
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        if let Some(entry) = &mut self.entry
+            && self.kind.is_over()
+        {
+            entry.complete();
+        }
+    }
+}
+
+impl Kind {
+    fn is_over(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Bytes(_) | Self::Tunnel(_) => false,
+            Self::Client(body) => body.is_over(),
+            Self::Stream(body) => body.is_over(),
+            Self::Answer(body) => body.is_over(),
+        }
+    }
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        let kind = if bytes.is_empty() {
+            Kind::Empty
+        } else {
+            Kind::Bytes(bytes)
+        };
+        Self { kind, entry: None }
+    }
+}
+
+impl From<ClientBody> for Body {
+    fn from(body: ClientBody) -> Self {
+        Self {
+            kind: Kind::Client(body),
+            entry: None,
+        }
+    }
+}
+
+impl From<StreamBody> for Body {
+    fn from(body: StreamBody) -> Self {
+        Self {
+            kind: Kind::Stream(body),
+            entry: None,
+        }
+    }
+}
+
+impl From<Box<AnswerBody>> for Body {
+    fn from(body: Box<AnswerBody>) -> Self {
+        Self {
+            kind: Kind::Answer(body),
+            entry: None,
+        }
+    }
+}
+
+impl From<Box<Tunnel>> for Body {
+    fn from(tunnel: Box<Tunnel>) -> Self {
+        Self {
+            kind: Kind::Tunnel(tunnel),
+            entry: None,
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Read buffers, lent for as long as their bytes are needed.
+//!
+//! An idle connection holds none: it borrows one when bytes are there to be read. A thread keeps a few for reuse, so
+//! that a body passes through without an allocation per read.
+
+use std::cell::RefCell;
+
+use bytes::Bytes;
+
+/// What one read takes at most; larger ones no longer pay, smaller ones cost system calls.
+const SIZE: usize = 64 * 1024;
+/// Buffers that a thread keeps for reuse.
+const KEPT: usize = 16;
+/// Up to this many bytes are copied out, so that a trickle does not pin a whole buffer.
+const COPIED: usize = 4 * 1024;
+
+thread_local! {
+    static FREE: RefCell<Vec<Box<[u8]>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A buffer of [`SIZE`] bytes; dropping it makes it available again.
+#[derive(Debug)]
+pub(crate) struct Buffer {
+    bytes: Box<[u8]>,
+    filled: usize,
+}
+
+impl Buffer {
+    /// Takes a buffer that is free on this thread, or a new one.
+    pub(crate) fn lend() -> Self {
+        let bytes = FREE
+            .with_borrow_mut(Vec::pop)
+            .unwrap_or_else(|| vec![0; SIZE].into_boxed_slice());
+        Self { bytes, filled: 0 }
+    }
+
+    /// Where to read to: at most `limit` bytes.
+    pub(crate) fn space(&mut self, limit: u64) -> &mut [u8] {
+        let length = usize::try_from(limit).unwrap_or(usize::MAX).min(SIZE);
+        &mut self.bytes[..length]
+    }
+
+    /// The first `count` bytes. The buffer comes back when the last slice of them is dropped.
+    pub(crate) fn filled(mut self, count: usize) -> Bytes {
+        if count <= COPIED {
+            return Bytes::copy_from_slice(&self.bytes[..count]);
+        }
+        self.filled = count;
+        Bytes::from_owner(self)
+    }
+}
+
+impl AsRef<[u8]> for Buffer {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes[..self.filled]
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        let bytes = std::mem::take(&mut self.bytes);
+        // The last slice may be dropped while the thread ends, when the list is gone.
+        let _ = FREE.try_with(|free| {
+            let mut free = free.borrow_mut();
+            if free.len() < KEPT {
+                free.push(bytes);
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_is_used_again_once_its_last_slice_is_gone() {
+        let mut buffer = Buffer::lend();
+        buffer.space(u64::MAX)[..5000].fill(b'x');
+        let address = buffer.bytes.as_ptr();
+
+        let slice = buffer.filled(5000).slice(4999..);
+        assert_ne!(Buffer::lend().bytes.as_ptr(), address);
+        drop(slice);
+
+        let addresses: Vec<_> = [Buffer::lend(), Buffer::lend()]
+            .iter()
+            .map(|buffer| buffer.bytes.as_ptr())
+            .collect();
+        assert!(addresses.contains(&address));
+    }
+
+    #[test]
+    fn a_few_bytes_do_not_pin_a_buffer() {
+        let buffer = Buffer::lend();
+        let address = buffer.bytes.as_ptr();
+
+        let bytes = buffer.filled(10);
+
+        assert_eq!(Buffer::lend().bytes.as_ptr(), address);
+        assert_eq!(bytes.len(), 10);
+    }
+
+    #[test]
+    fn a_read_never_takes_more_than_it_may() {
+        assert_eq!(Buffer::lend().space(3).len(), 3);
+        assert_eq!(Buffer::lend().space(u64::MAX).len(), SIZE);
+    }
+}

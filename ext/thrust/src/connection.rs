@@ -1,0 +1,81 @@
+//! One accepted connection: finds out which version of HTTP the client speaks and serves it.
+
+mod answer;
+mod http1;
+mod http2;
+mod link;
+mod upgrade;
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use tokio::time::Instant;
+
+use crate::core::Core;
+use crate::exchange::Client;
+use crate::stream::Stream;
+use crate::timer::Timer;
+
+pub(crate) use http2::StreamBody;
+pub(crate) use link::{ClientBody, Interim};
+
+/// What an HTTP/2 client sends first (RFC 9113 section 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// How long we wait for a client; `None` means for ever.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timeouts {
+    /// From one request's end to the next one's first byte.
+    pub(crate) idle: Option<Duration>,
+    /// For a whole request head, then for each piece of a request body.
+    pub(crate) read: Option<Duration>,
+    /// For each piece of an answer.
+    pub(crate) write: Option<Duration>,
+}
+
+/// Serves a client until one side has had enough.
+pub(crate) async fn serve(stream: Stream, client: Client, core: Arc<Core>) {
+    let accepted = Instant::now();
+    let Some(received) = first_bytes(&stream, accepted, &core).await else {
+        return;
+    };
+    if core.h2c && received.starts_with(PREFACE) {
+        Box::pin(http2::serve(stream, received, client, core)).await;
+    } else {
+        http1::serve(stream, received, client, core, accepted).await;
+    }
+}
+
+/// What the client sent first, enough of it to tell the version; `None` if it left, or sent nothing for too long.
+async fn first_bytes(stream: &Stream, accepted: Instant, core: &Core) -> Option<Bytes> {
+    let mut received = BytesMut::new();
+    let mut timer = Timer::default();
+    let mut draining = std::pin::pin!(core.draining.cancelled());
+    let due = core.timeouts.read.map(|limit| accepted + limit);
+    poll_fn(|cx| {
+        while let Poll::Ready(read) = stream.poll_read(cx, u64::MAX) {
+            let Some(piece) = read.ok().filter(|piece| !piece.is_empty()) else {
+                return Poll::Ready(None);
+            };
+            let undecided = core.h2c && received.len() + piece.len() < PREFACE.len();
+            if received.is_empty() && !(undecided && PREFACE.starts_with(&piece)) {
+                return Poll::Ready(Some(piece));
+            }
+            received.extend_from_slice(&piece);
+            if !(undecided && PREFACE.starts_with(&received)) {
+                return Poll::Ready(Some(received.split().freeze()));
+            }
+        }
+        let given_up =
+            timer.poll(cx, due).is_ready() || (received.is_empty() && draining.as_mut().poll(cx).is_ready());
+        if given_up {
+            Poll::Ready(None)
+        } else {
+            Poll::Pending
+        }
+    })
+    .await
+}

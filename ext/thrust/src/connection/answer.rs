@@ -1,0 +1,227 @@
+//! Sends an answer to an HTTP/1 client: framing, back-pressure, and the rest of the upload that it answers.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{HeaderMap, Method, StatusCode, Version};
+use tokio::time::Instant;
+
+use super::http1::{After, Refusal};
+use super::link::{BodyState, Link, deadline};
+use crate::body::Body;
+use crate::core::Core;
+use crate::error::BodyError;
+use crate::exchange::{Client, Response};
+use crate::http1::encode::{self, Framing, Outbound, Persistence};
+use crate::http1::head::RequestHead;
+use crate::timer::Timer;
+
+/// After so many bytes in one go, other connections get their turn.
+const TURN: usize = 256 * 1024;
+
+/// What of a request its answer depends on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Facts {
+    version: Version,
+    is_head: bool,
+    wants_keep: bool,
+    accepts_trailers: bool,
+}
+
+impl Facts {
+    pub(super) fn of(head: &RequestHead) -> Self {
+        let options = head.fields.connection;
+        Self {
+            version: head.version,
+            is_head: head.method == Method::HEAD,
+            wants_keep: !options.close && (head.version == Version::HTTP_11 || options.keep_alive),
+            accepts_trailers: head.fields.accepts_trailers,
+        }
+    }
+
+    /// For a request that could not be read.
+    const UNREADABLE: Self = Self {
+        version: Version::HTTP_11,
+        is_head: false,
+        wants_keep: false,
+        accepts_trailers: false,
+    };
+
+    /// How the body of this answer is delimited (RFC 9112 section 6.3).
+    fn framing(&self, status: StatusCode, body: &Body) -> Framing {
+        match (status, body.length()) {
+            (StatusCode::NO_CONTENT, _) => Framing::None,
+            (StatusCode::NOT_MODIFIED, _) => Framing::HeadOnly,
+            _ if self.is_head => Framing::HeadOnly,
+            (_, Some(length)) => Framing::Length(length),
+            (_, None) if self.version == Version::HTTP_10 => Framing::UntilClose,
+            (_, None) => Framing::Chunked,
+        }
+    }
+}
+
+/// How far an answer got.
+pub(super) enum Sent {
+    /// All of it; `keep` if the client was told that the connection stays.
+    Whole { keep: bool },
+    /// Not all of it: the connection must end in a way that shows.
+    Cut,
+}
+
+/// Sends `response`; `gone` tells when the client leaves.
+pub(super) async fn send(
+    link: &Arc<Link>,
+    response: Response,
+    facts: Facts,
+    core: &Core,
+    mut gone: Pin<&mut impl Future<Output = ()>>,
+) -> Sent {
+    let (parts, body) = response.into_parts();
+    let framing = facts.framing(parts.status, &body);
+    let keep = facts.wants_keep
+        && framing != Framing::UntilClose
+        && link.reading().body != BodyState::Abandoned
+        && !core.draining.is_cancelled();
+    let persistence = match (keep, facts.version) {
+        (false, _) => Persistence::Close,
+        (true, Version::HTTP_10) => Persistence::KeepAlive,
+        (true, _) => Persistence::Keep,
+    };
+
+    let mut writer = Writer {
+        link,
+        body,
+        framing,
+        over: matches!(framing, Framing::None | Framing::HeadOnly),
+        accepts_trailers: facts.accepts_trailers,
+        out: Outbound::default(),
+        timer: Timer::default(),
+        since: None,
+    };
+    let head = writer.out.before();
+    head.reserve(512);
+    encode::response_head(
+        head,
+        facts.version,
+        parts.status,
+        &parts.headers,
+        framing,
+        persistence,
+    );
+
+    let sent = poll_fn(|cx| match writer.poll(cx) {
+        Poll::Pending => gone.as_mut().poll(cx).map(|()| Err(BodyError::ClientGone)),
+        ready => ready,
+    })
+    .await;
+    match sent {
+        Ok(()) => Sent::Whole { keep },
+        Err(error) => {
+            writer.body.failed(&error);
+            if framing == Framing::UntilClose {
+                link.stream.reset_on_close();
+            }
+            Sent::Cut
+        }
+    }
+}
+
+/// Answers what cannot be read as a request, and ends the connection.
+pub(super) async fn refuse(link: &Arc<Link>, refusal: Refusal, client: Client, core: &Core) -> After {
+    let response = core.pipeline.refuse(&refusal, refusal.status(), &client);
+    let gone = std::pin::pin!(link.stream.closed_by_peer());
+    match send(link, response, Facts::UNREADABLE, core, gone).await {
+        Sent::Whole { .. } => After::Linger,
+        Sent::Cut => After::Close,
+    }
+}
+
+/// An answer on its way out.
+struct Writer<'a> {
+    link: &'a Link,
+    body: Body,
+    framing: Framing,
+    /// Whether all of the body is in `out` or was written.
+    over: bool,
+    accepts_trailers: bool,
+    out: Outbound,
+    timer: Timer,
+    /// Since when nothing moves, if nothing does.
+    since: Option<Instant>,
+}
+
+impl Writer<'_> {
+    /// Ready once all of it was written.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BodyError>> {
+        let mut written = 0;
+        loop {
+            // The head waits for the first piece if that is at hand: then both leave in one write.
+            if !self.over && !self.out.has_body() && self.poll_body(cx)?.is_pending() && self.out.is_empty() {
+                return self.poll_stalled(cx);
+            }
+            if self.out.is_empty() {
+                if self.over {
+                    return Poll::Ready(Ok(()));
+                }
+                continue;
+            }
+            match self.link.stream.poll_write(cx, &self.out.slices()) {
+                Poll::Ready(Ok(count)) => {
+                    self.out.advance(count);
+                    self.since = None;
+                    written += count;
+                }
+                Poll::Ready(Err(_)) => return Poll::Ready(Err(BodyError::ClientGone)),
+                Poll::Pending => {
+                    // The app may wait for more of the upload before it goes on with what we wait to write.
+                    self.body.poll_upload(cx);
+                    return self.poll_stalled(cx);
+                }
+            }
+            if written >= TURN && !(self.over && self.out.is_empty()) {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Takes the next piece of the body into `out`.
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Result<Poll<()>, BodyError> {
+        match self.body.poll_next(cx) {
+            Poll::Pending => return Ok(Poll::Pending),
+            Poll::Ready(Some(Err(error))) => return Err(error),
+            Poll::Ready(None) => self.end(&HeaderMap::new()),
+            Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                Ok(data) if self.framing == Framing::Chunked => self.out.chunk(data),
+                Ok(data) => self.out.plain(data),
+                Err(frame) => self.end(&frame.into_trailers().unwrap_or_default()),
+            },
+        }
+        // Saves asking again for an end that is known: with a length, and for the log line.
+        if self.framing != Framing::Chunked && self.body.is_over() {
+            self.over = true;
+        }
+        Ok(Poll::Ready(()))
+    }
+
+    fn end(&mut self, trailers: &HeaderMap) {
+        if self.framing == Framing::Chunked && !self.over {
+            let none = HeaderMap::new();
+            encode::last_chunk(
+                self.out.before(),
+                if self.accepts_trailers { trailers } else { &none },
+            );
+        }
+        self.over = true;
+    }
+
+    /// Nothing moves; for how much longer?
+    fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BodyError>> {
+        let limit = self.link.timeouts.write;
+        self.timer
+            .poll(cx, deadline(&mut self.since, limit))
+            .map(|()| Err(BodyError::Stalled(limit.unwrap_or_default())))
+    }
+}

@@ -1,0 +1,220 @@
+//! Serves HTTP/1 clients: one request after the other, each answered before the next is looked at.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{StatusCode, Version};
+use tokio::time::Instant;
+use tokio_util::sync::WaitForCancellationFuture;
+
+use super::answer::{self, Facts};
+use super::link::{BodyState, ClientBody, Interim, Link};
+use super::upgrade;
+use crate::body::Body;
+use crate::core::Core;
+use crate::exchange::{Client, Request};
+use crate::http1::decode::BodyDecoder;
+use crate::http1::head::{self, HeadError, MAX_EMPTY_LINES, RequestHead};
+use crate::stream::Stream;
+
+/// How long a client may keep sending after an answer that closes the connection.
+const LINGER: Duration = Duration::from_secs(30);
+/// How long it may be silent meanwhile.
+const LINGER_SILENCE: Duration = Duration::from_secs(2);
+
+/// What to do with the connection once a request was answered.
+pub(super) enum After {
+    /// Wait for the next request.
+    Keep,
+    /// Close it: the client knows, or is gone.
+    Close,
+    /// Close it, but the client may still be sending: a close now would reset it and take the answer away.
+    Linger,
+}
+
+/// Serves until the client leaves, is idle for too long, or an answer closes the connection.
+pub(super) async fn serve(
+    stream: Stream,
+    received: Bytes,
+    client: Client,
+    core: Arc<Core>,
+    accepted: Instant,
+) {
+    let link = Arc::new(Link::new(stream, received, core.timeouts));
+    let draining = core.draining.clone();
+    let mut draining = std::pin::pin!(draining.cancelled());
+    let mut due = core.timeouts.read.map(|limit| accepted + limit);
+    loop {
+        // Both are boxed, so that a connection that waits keeps only the small part of this future.
+        let after = match next_head(&link, due, draining.as_mut()).await {
+            Next::Head(head) => Box::pin(exchange(&link, &head, client, &core)).await,
+            Next::Refused(refusal) => Box::pin(answer::refuse(&link, refusal, client, &core)).await,
+            Next::Closed => return,
+        };
+        match after {
+            After::Keep => due = core.timeouts.idle.map(|limit| Instant::now() + limit),
+            After::Close => return,
+            After::Linger => return linger(&link).await,
+        }
+    }
+}
+
+/// What came where a request head was expected.
+enum Next {
+    Head(Bytes),
+    Refused(Refusal),
+    Closed,
+}
+
+/// Why a request is answered without being looked at.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refusal {
+    #[error(transparent)]
+    Head(#[from] HeadError),
+    #[error("the request head was not complete after {0:?}")]
+    Slow(Duration),
+}
+
+impl Refusal {
+    /// The status that says so.
+    pub(super) fn status(&self) -> StatusCode {
+        match self {
+            Self::Head(error) => error.status(),
+            Self::Slow(_) => StatusCode::REQUEST_TIMEOUT,
+        }
+    }
+}
+
+/// Waits for the next head: until `due` for its first byte, then for the read timeout.
+async fn next_head(
+    link: &Link,
+    due: Option<Instant>,
+    mut draining: Pin<&mut WaitForCancellationFuture<'_>>,
+) -> Next {
+    let mut due = due;
+    let mut begun = false;
+    let mut empty_lines = 0;
+    poll_fn(|cx| {
+        let mut reading = link.reading();
+        loop {
+            match reading.inbound.take_head() {
+                Ok(Some(head)) if head == "\r\n" => {
+                    empty_lines += 1;
+                    if empty_lines > MAX_EMPTY_LINES {
+                        return Poll::Ready(Next::Refused(HeadError::EmptyLines.into()));
+                    }
+                    continue;
+                }
+                Ok(Some(head)) => return Poll::Ready(Next::Head(head)),
+                Ok(None) => {}
+                Err(error) => return Poll::Ready(Next::Refused(error.into())),
+            }
+            if !begun && !reading.inbound.is_empty() {
+                begun = true;
+                due = link.timeouts.read.map(|limit| Instant::now() + limit);
+            }
+            match link.stream.poll_read(cx, u64::MAX) {
+                Poll::Ready(Ok(piece)) if !piece.is_empty() => reading.inbound.push(piece),
+                Poll::Ready(_) => return Poll::Ready(Next::Closed),
+                Poll::Pending => break,
+            }
+        }
+        if reading.timer.poll(cx, due).is_ready() {
+            let refusal = Next::Refused(Refusal::Slow(link.timeouts.read.unwrap_or_default()));
+            return Poll::Ready(if begun { refusal } else { Next::Closed });
+        }
+        if !begun && draining.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Next::Closed);
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+/// Answers one request.
+async fn exchange(link: &Arc<Link>, head: &Bytes, client: Client, core: &Arc<Core>) -> After {
+    let head = match head::parse_request(head) {
+        Ok(head) => head,
+        Err(error) => return answer::refuse(link, error.into(), client, core).await,
+    };
+    let facts = Facts::of(&head);
+    let request = request(link, head);
+
+    let mut gone = std::pin::pin!(link.stream.closed_by_peer());
+    let mut handled = std::pin::pin!(core.pipeline.handle(request, &client));
+    // Dropping `handled` cancels the request to the app and writes the log line.
+    let response = poll_fn(|cx| match handled.as_mut().poll(cx) {
+        Poll::Ready(response) => Poll::Ready(Some(response)),
+        Poll::Pending => gone.as_mut().poll(cx).map(|()| None),
+    })
+    .await;
+    let Some(response) = response else {
+        return After::Close;
+    };
+
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        upgrade::hand_over(link.clone(), response, core).await;
+        return After::Close;
+    }
+    match answer::send(link, response, facts, core, gone).await {
+        answer::Sent::Whole { keep: true } if link.reading().body == BodyState::Over => After::Keep,
+        answer::Sent::Whole { .. } if link.is_quiet() => After::Close,
+        answer::Sent::Whole { .. } => After::Linger,
+        answer::Sent::Cut => After::Close,
+    }
+}
+
+/// What the pipeline gets to see.
+fn request(link: &Arc<Link>, head: RequestHead) -> Request {
+    let RequestHead {
+        method,
+        target,
+        version,
+        fields,
+    } = head;
+    let decoder = match fields.content_length {
+        _ if fields.chunked => BodyDecoder::chunked(),
+        length => BodyDecoder::length(length.unwrap_or(0)),
+    };
+    let body = if decoder.is_over() {
+        Body::empty()
+    } else {
+        ClientBody::new(link.clone(), decoder).into()
+    };
+    Request {
+        method,
+        target,
+        version,
+        headers: fields.headers,
+        // HTTP/2 is offered by prior knowledge only: RFC 9113 has taken `h2c` out.
+        upgrade: fields.upgrade.filter(|protocol| {
+            fields.connection.upgrade && !protocol.as_bytes().eq_ignore_ascii_case(b"h2c")
+        }),
+        accepts_trailers: fields.accepts_trailers,
+        expects_continue: fields.expect.is_some() && !body.is_over(),
+        body,
+        interim: (version == Version::HTTP_11).then(|| Interim::new(link.clone())),
+    }
+}
+
+/// Closes in a way that lets the client read its answer first (RFC 9112 section 9.6).
+async fn linger(link: &Link) {
+    link.stream.shutdown_write();
+    let end = Instant::now() + LINGER;
+    let mut silence = Instant::now() + LINGER_SILENCE;
+    poll_fn(|cx| {
+        let mut reading = link.reading();
+        loop {
+            match link.stream.poll_read(cx, u64::MAX) {
+                Poll::Ready(Ok(piece)) if !piece.is_empty() => silence = Instant::now() + LINGER_SILENCE,
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending => return reading.timer.poll(cx, Some(end.min(silence))),
+            }
+        }
+    })
+    .await;
+}

@@ -1,0 +1,202 @@
+//! What the parts of one HTTP/1 client connection share: the socket and what was read from it.
+
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use tokio::time::Instant;
+
+use super::Timeouts;
+use crate::error::BodyError;
+use crate::http1::chunk::Decoded;
+use crate::http1::decode::BodyDecoder;
+use crate::http1::encode::{self, Outbound};
+use crate::http1::inbound::Inbound;
+use crate::stream::Stream;
+use crate::timer::Timer;
+
+/// An HTTP/1 client connection.
+///
+/// What was read lives here and not in a future, so nothing is lost when one is dropped. All of its users run in one
+/// task; the lock is only ever held within a poll.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) stream: Stream,
+    pub(super) timeouts: Timeouts,
+    reading: Mutex<Reading>,
+}
+
+/// The receiving half.
+#[derive(Debug)]
+pub(super) struct Reading {
+    pub(super) inbound: Inbound,
+    pub(super) timer: Timer,
+    pub(super) body: BodyState,
+}
+
+/// What became of the current request's body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BodyState {
+    /// There was none, or all of it was read.
+    Over,
+    /// Somebody may still read it.
+    Open,
+    /// It was dropped before its end, so what follows cannot be told from it.
+    Abandoned,
+}
+
+impl Link {
+    pub(super) fn new(stream: Stream, received: Bytes, timeouts: Timeouts) -> Self {
+        let reading = Reading {
+            inbound: Inbound::new(received),
+            timer: Timer::default(),
+            body: BodyState::Over,
+        };
+        Self {
+            stream,
+            timeouts,
+            reading: Mutex::new(reading),
+        }
+    }
+
+    pub(super) fn reading(&self) -> MutexGuard<'_, Reading> {
+        self.reading.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the client has sent nothing beyond the request that was answered.
+    pub(super) fn is_quiet(&self) -> bool {
+        let reading = self.reading();
+        reading.body == BodyState::Over && reading.inbound.is_empty() && self.stream.is_silent()
+    }
+
+    /// Writes all of `out`, unless the client stops taking it.
+    pub(super) async fn write(&self, mut out: Outbound) -> Result<(), BodyError> {
+        let mut timer = Timer::default();
+        let mut since = None;
+        poll_fn(|cx| {
+            while !out.is_empty() {
+                match self.stream.poll_write(cx, &out.slices()) {
+                    Poll::Ready(Ok(count)) => {
+                        out.advance(count);
+                        since = None;
+                    }
+                    Poll::Ready(Err(_)) => return Poll::Ready(Err(BodyError::ClientGone)),
+                    Poll::Pending => {
+                        return timer
+                            .poll(cx, deadline(&mut since, self.timeouts.write))
+                            .map(|()| Err(BodyError::ClientGone));
+                    }
+                }
+            }
+            Poll::Ready(Ok(()))
+        })
+        .await
+    }
+}
+
+/// When `limit` is over, counted from the first call since `since` was last cleared.
+pub(super) fn deadline(since: &mut Option<Instant>, limit: Option<Duration>) -> Option<Instant> {
+    limit.map(|limit| *since.get_or_insert_with(Instant::now) + limit)
+}
+
+/// The body of a request, read when it is asked for.
+#[derive(Debug)]
+pub(crate) struct ClientBody {
+    link: Arc<Link>,
+    decoder: BodyDecoder,
+    /// Since when we wait for the client, if we do.
+    since: Option<Instant>,
+}
+
+impl ClientBody {
+    /// The body that follows the head just taken; `decoder` is not over yet.
+    pub(super) fn new(link: Arc<Link>, decoder: BodyDecoder) -> Self {
+        link.reading().body = BodyState::Open;
+        Self {
+            link,
+            decoder,
+            since: None,
+        }
+    }
+
+    /// The next bytes, or `None` after the last. Trailers are checked and dropped: Rack has no place for them.
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
+        let mut reading = self.link.reading();
+        let reading = &mut *reading;
+        loop {
+            let decoded = self
+                .decoder
+                .decode(reading.inbound.unread())
+                .map_err(BodyError::ClientMalformed)?;
+            if self.decoder.is_over() {
+                reading.body = BodyState::Over;
+            }
+            match decoded {
+                Some(Decoded::Data(data)) => return Poll::Ready(Some(Ok(data))),
+                None if !self.decoder.is_over() => {}
+                Some(Decoded::End(_)) | None => return Poll::Ready(None),
+            }
+            match self
+                .link
+                .stream
+                .poll_read(cx, self.decoder.left().unwrap_or(u64::MAX))
+            {
+                Poll::Ready(Ok(piece)) if !piece.is_empty() => {
+                    self.since = None;
+                    reading.inbound.push(piece);
+                }
+                Poll::Ready(_) => return Poll::Ready(Some(Err(BodyError::ClientGone))),
+                Poll::Pending => {
+                    let due = deadline(&mut self.since, self.link.timeouts.read);
+                    let limit = self.link.timeouts.read.unwrap_or_default();
+                    return reading
+                        .timer
+                        .poll(cx, due)
+                        .map(|()| Some(Err(BodyError::ClientSlow(limit))));
+                }
+            }
+        }
+    }
+
+    /// The exact number of bytes still to come, if it is known.
+    pub(crate) fn length(&self) -> Option<u64> {
+        self.decoder.left()
+    }
+
+    /// Whether all of it was read.
+    pub(crate) fn is_over(&self) -> bool {
+        self.decoder.is_over()
+    }
+}
+
+impl Drop for ClientBody {
+    fn drop(&mut self) {
+        if !self.decoder.is_over() {
+            self.link.reading().body = BodyState::Abandoned;
+        }
+    }
+}
+
+/// Sends 1xx answers to an HTTP/1.1 client, while its final answer is awaited.
+#[derive(Clone, Debug)]
+pub(crate) struct Interim(Arc<Link>);
+
+impl Interim {
+    pub(super) fn new(link: Arc<Link>) -> Self {
+        Self(link)
+    }
+
+    /// Sends one.
+    ///
+    /// # Errors
+    ///
+    /// The client left, or does not read.
+    pub(crate) async fn send(&self, status: StatusCode, headers: &HeaderMap) -> Result<(), BodyError> {
+        let mut out = Outbound::default();
+        *out.before() = encode::interim(status, headers);
+        self.0.write(out).await
+    }
+}

@@ -1,0 +1,106 @@
+//! After a 101: bytes both ways between a client and the app, for as long as they like (RFC 9110 section 7.8).
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::header;
+
+use super::link::Link;
+use crate::core::Core;
+use crate::exchange::Response;
+use crate::http1::encode::{self, Framing, Outbound, Persistence};
+use crate::stream::Stream;
+
+/// Sends the 101 and leaves the connection to a task of its own, which a drain does not wait for.
+pub(super) async fn hand_over(link: Arc<Link>, response: Response, core: &Core) {
+    let (mut parts, body) = response.into_parts();
+    let Some((tunnel, entry)) = body.into_tunnel() else {
+        return;
+    };
+    if let Some(protocol) = &tunnel.protocol {
+        parts.headers.insert(header::UPGRADE, protocol.clone());
+    }
+    let mut out = Outbound::default();
+    let version = http::Version::HTTP_11;
+    encode::response_head(
+        out.before(),
+        version,
+        parts.status,
+        &parts.headers,
+        Framing::None,
+        Persistence::Upgrade,
+    );
+
+    core.tunnels.spawn(async move {
+        let (app, from_app) = tunnel.into_parts();
+        // Bytes that either side sent before it knew of the change belong to the new protocol.
+        let from_client = std::mem::take(link.reading().inbound.unread());
+        if link.write(out).await.is_ok() {
+            relay(&link.stream, from_client, &app, from_app).await;
+        }
+        if let Some(mut entry) = entry {
+            entry.complete();
+        }
+    });
+}
+
+/// Copies both ways until both have ended; an end of one direction is passed on, a failure ends both.
+async fn relay(client: &Stream, from_client: Bytes, app: &Stream, from_app: Bytes) {
+    let mut upward = Pump {
+        from: client,
+        to: app,
+        held: from_client,
+        state: State::Moving,
+    };
+    let mut downward = Pump {
+        from: app,
+        to: client,
+        held: from_app,
+        state: State::Moving,
+    };
+    poll_fn(|cx| match (upward.poll(cx), downward.poll(cx)) {
+        (Poll::Ready(Err(_)), _) | (_, Poll::Ready(Err(_))) | (Poll::Ready(Ok(())), Poll::Ready(Ok(()))) => {
+            Poll::Ready(())
+        }
+        _ => Poll::Pending,
+    })
+    .await;
+}
+
+/// One direction of a tunnel; it holds what one read gave and reads no more before that is written.
+struct Pump<'a> {
+    from: &'a Stream,
+    to: &'a Stream,
+    held: Bytes,
+    state: State,
+}
+
+#[derive(PartialEq)]
+enum State {
+    Moving,
+    Ended,
+}
+
+impl Pump<'_> {
+    /// Ready once the source has ended and all of it was passed on.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        while self.state == State::Moving {
+            if self.held.is_empty() {
+                self.held = ready!(self.from.poll_read(cx, u64::MAX))?;
+                if self.held.is_empty() {
+                    self.to.shutdown_write();
+                    self.state = State::Ended;
+                }
+            } else {
+                let count = ready!(self.to.poll_write(cx, &[std::io::IoSlice::new(&self.held)]))?;
+                bytes::Buf::advance(&mut self.held, count);
+                if self.held.is_empty() {
+                    self.held = Bytes::new();
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,95 @@
+//! Why a request could not be answered by the app, and the status that says so.
+
+use std::io;
+use std::time::Duration;
+
+use http::StatusCode;
+
+use crate::http1::chunk::ChunkError;
+use crate::http1::head::HeadError;
+use crate::upstream::Target;
+
+/// The status in the log for a client that left before its answer was complete; never sent.
+pub(crate) const CLIENT_CLOSED_REQUEST: u16 = 499;
+
+/// Why there is no answer from the app.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ProxyError {
+    #[error("could not connect to {target}")]
+    Connect { target: Target, source: io::Error },
+    #[error("could not connect to {target} within {limit:?}")]
+    ConnectSlow { target: Target, limit: Duration },
+    #[error("{target} did not begin its answer within {limit:?}")]
+    TargetSlow { target: Target, limit: Duration },
+    #[error("{target} closed the connection without an answer")]
+    TargetClosed { target: Target },
+    #[error("the connection to {target} broke")]
+    TargetBroke { target: Target, source: io::Error },
+    #[error("the answer of {target} is malformed")]
+    MalformedAnswer { target: Target, source: HeadError },
+    #[error("{target} sent more than {limit} interim answers")]
+    TooManyInterim { target: Target, limit: usize },
+    #[error("{target} changed to a protocol that nobody asked for")]
+    UnaskedUpgrade { target: Target },
+    #[error("the request body could not be read")]
+    RequestBody(#[source] BodyError),
+}
+
+impl ProxyError {
+    /// What the client is told.
+    pub(crate) fn status(&self) -> StatusCode {
+        match self {
+            Self::Connect { .. }
+            | Self::TargetClosed { .. }
+            | Self::TargetBroke { .. }
+            | Self::MalformedAnswer { .. }
+            | Self::TooManyInterim { .. }
+            | Self::UnaskedUpgrade { .. } => StatusCode::BAD_GATEWAY,
+            Self::ConnectSlow { .. } | Self::TargetSlow { .. } => StatusCode::GATEWAY_TIMEOUT,
+            Self::RequestBody(BodyError::ClientSlow(_)) => StatusCode::REQUEST_TIMEOUT,
+            // Seldom seen: a client that left reads no answer, and an answer's faults come after its head.
+            Self::RequestBody(
+                BodyError::ClientGone
+                | BodyError::ClientMalformed(_)
+                | BodyError::ClientHttp2(_)
+                | BodyError::Stalled(_)
+                | BodyError::TargetCut
+                | BodyError::TargetMalformed(_)
+                | BodyError::TargetBroke(_),
+            ) => StatusCode::BAD_REQUEST,
+        }
+    }
+}
+
+/// Why a body ended before its end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BodyError {
+    #[error("the client closed the connection")]
+    ClientGone,
+    #[error("the client sent nothing for {0:?}")]
+    ClientSlow(Duration),
+    #[error("the client sent malformed chunks")]
+    ClientMalformed(#[source] ChunkError),
+    #[error("the client's stream ended early")]
+    ClientHttp2(#[source] hyper::Error),
+    #[error("the answer did not move for {0:?}")]
+    Stalled(Duration),
+    #[error("the app closed the connection before the end of its answer")]
+    TargetCut,
+    #[error("the app sent malformed chunks")]
+    TargetMalformed(#[source] ChunkError),
+    #[error("the connection to the app broke")]
+    TargetBroke(#[source] io::Error),
+}
+
+/// An error and its causes in one line: `what: why: why`.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

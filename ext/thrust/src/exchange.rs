@@ -1,0 +1,93 @@
+//! One request on its way to an answer: what the pipeline's stages look at and change.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Version};
+
+use crate::body::Body;
+use crate::connection::Interim;
+
+/// An answer, ours or the app's.
+pub(crate) type Response = http::Response<Body>;
+
+/// A request that was judged to be readable in one way only.
+///
+/// Unlike `http::Request` it keeps the target as the client wrote it: `http::Uri` refuses bytes that apps get today.
+#[derive(Debug)]
+pub(crate) struct Request {
+    /// Any token; case matters.
+    pub(crate) method: Method,
+    /// Path and query, byte for byte.
+    pub(crate) target: RequestTarget,
+    /// HTTP/1.0, HTTP/1.1 or HTTP/2.
+    pub(crate) version: Version,
+    /// End-to-end fields and `Host`; never a hop-by-hop one.
+    pub(crate) headers: HeaderMap,
+    /// The protocol that the client wants to change to; `h2c` is never among them.
+    pub(crate) upgrade: Option<HeaderValue>,
+    /// Whether the client reads trailers behind an answer.
+    pub(crate) accepts_trailers: bool,
+    /// Whether the client waits for a 100 before it sends the body.
+    pub(crate) expects_continue: bool,
+    /// What the client sends after the head.
+    pub(crate) body: Body,
+    /// The way for 1xx answers to the client; a connection that cannot send them has none.
+    pub(crate) interim: Option<Interim>,
+}
+
+/// Who sent a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Client {
+    /// The other end of the connection; an IPv4 address is never in its IPv6-mapped form.
+    pub(crate) peer: SocketAddr,
+    /// Whether the connection is encrypted.
+    pub(crate) secure: bool,
+}
+
+/// The path and query of a request, byte for byte.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RequestTarget(Bytes);
+
+impl RequestTarget {
+    /// Wraps what stood in the request line, or in `:path`.
+    pub(crate) fn new(raw: Bytes) -> Self {
+        Self(raw)
+    }
+
+    /// All of it.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Up to the first `?`.
+    pub(crate) fn path(&self) -> &[u8] {
+        &self.0[..self.question_mark()]
+    }
+
+    /// After the first `?`; empty if there is none.
+    pub(crate) fn query(&self) -> &[u8] {
+        self.0.get(self.question_mark() + 1..).unwrap_or_default()
+    }
+
+    fn question_mark(&self) -> usize {
+        memchr::memchr(b'?', &self.0).unwrap_or(self.0.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_splits_at_its_first_question_mark() {
+        let parts = |raw: &'static str| {
+            let target = RequestTarget::new(Bytes::from_static(raw.as_bytes()));
+            (target.path().to_vec(), target.query().to_vec())
+        };
+
+        assert_eq!(parts("/a?b?c"), (b"/a".to_vec(), b"b?c".to_vec()));
+        assert_eq!(parts("/a?"), (b"/a".to_vec(), b"".to_vec()));
+        assert_eq!(parts("/a"), (b"/a".to_vec(), b"".to_vec()));
+    }
+}

@@ -1,0 +1,111 @@
+//! The log: one line for each thing worth knowing, on stdout, in thruster's JSON or as text for a person.
+//!
+//! Lines never wait for whoever reads them: they go to a thread of their own, and what it cannot take is counted and
+//! dropped. Requests are logged by `stages::access_log` through [`Batch`], everything else through `tracing`.
+
+mod line;
+mod writer;
+
+use std::fmt;
+use std::time::SystemTime;
+
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+
+pub(crate) use line::{Format, Level, Line};
+pub(crate) use writer::{Batch, Writer};
+
+use line::Clock;
+
+/// Fields that hold a list: their text is JSON already and stands unquoted.
+const LISTS: [&str; 1] = ["args"];
+
+/// Starts the log and sends every `tracing` event of ours to it, from `level` on.
+///
+/// Events of libraries are kept only if they warn. Called once; a second call changes nothing.
+pub(crate) fn start(format: Format, level: LevelFilter) -> Writer {
+    let writer = Writer::start(format);
+    let targets = Targets::new()
+        .with_target("thrust", level)
+        .with_default(level.min(LevelFilter::WARN));
+    let lines = Lines {
+        writer: writer.clone(),
+    };
+    let subscriber = tracing_subscriber::registry().with(lines.with_filter(targets));
+    // Fails only if there is one already, which then stays.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+    writer
+}
+
+/// Writes `tracing` events as lines.
+struct Lines {
+    writer: Writer,
+}
+
+impl<S: Subscriber> Layer<S> for Lines {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut message = Message::default();
+        event.record(&mut message);
+        let level = match *event.metadata().level() {
+            tracing::Level::ERROR => Level::Error,
+            tracing::Level::WARN => Level::Warn,
+            tracing::Level::INFO => Level::Info,
+            tracing::Level::DEBUG | tracing::Level::TRACE => Level::Debug,
+        };
+        let mut out = Vec::with_capacity(256);
+        let mut line = Line::begin(
+            &mut out,
+            self.writer.format(),
+            &mut Clock::default(),
+            SystemTime::now(),
+            level,
+            &message.0,
+        );
+        event.record(&mut Fields(&mut line));
+        line.end();
+        self.writer.send(out);
+    }
+}
+
+/// The text of an event.
+#[derive(Default)]
+struct Message(String);
+
+impl Visit for Message {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == "message" {
+            self.0 = format!("{value:?}");
+        }
+    }
+}
+
+/// The other fields of an event.
+struct Fields<'a, 'b>(&'a mut Line<'b>);
+
+impl Visit for Fields<'_, '_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.record_str(field, &format!("{value:?}"));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        match field.name() {
+            "message" => {}
+            name if LISTS.contains(&name) => self.0.list(name, value),
+            name => self.0.text(name, value),
+        }
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.0.number(field.name(), value.into());
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.0.number(field.name(), value.into());
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
+        self.0.text(field.name(), &crate::error::chain(value));
+    }
+}

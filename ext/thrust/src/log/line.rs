@@ -1,0 +1,259 @@
+//! How a line of the log looks. Whatever a client sends, it stays one line.
+
+use std::fmt::{self, Write as _};
+use std::io::Write as _;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The shape of the lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// Go's slog shape, as thruster writes it: `time`, `level`, `msg`, then the fields, all flat.
+    Json,
+    /// `time LEVEL message key=value …`
+    Text,
+}
+
+/// How much a line matters.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Level {
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+impl Level {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Debug => "DEBUG",
+            Self::Info => "INFO",
+            Self::Warn => "WARN",
+            Self::Error => "ERROR",
+        }
+    }
+}
+
+/// The date and time of the current second, formatted once.
+#[derive(Debug, Default)]
+pub(crate) struct Clock {
+    second: u64,
+    text: String,
+}
+
+impl Clock {
+    /// RFC 3339 in UTC with nanoseconds, trailing zeros cut.
+    fn write(&mut self, out: &mut Vec<u8>, time: SystemTime) {
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        if self.second != since.as_secs() || self.text.is_empty() {
+            let at = time::OffsetDateTime::from(UNIX_EPOCH + std::time::Duration::from_secs(since.as_secs()));
+            self.second = since.as_secs();
+            self.text.clear();
+            let (date, time) = (at.date(), at.time());
+            // Writing to a String cannot fail.
+            let _ = write!(
+                self.text,
+                "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}",
+                date.year(),
+                u8::from(date.month()),
+                date.day(),
+                time.hour(),
+                time.minute(),
+                time.second(),
+            );
+        }
+        out.extend_from_slice(self.text.as_bytes());
+        let nanoseconds = since.subsec_nanos();
+        if nanoseconds > 0 {
+            let digits = format!(".{nanoseconds:09}");
+            out.extend_from_slice(digits.trim_end_matches('0').as_bytes());
+        }
+        out.push(b'Z');
+    }
+}
+
+/// One line being written.
+pub(crate) struct Line<'a> {
+    out: &'a mut Vec<u8>,
+    format: Format,
+}
+
+impl<'a> Line<'a> {
+    /// Begins a line at the end of `out`.
+    pub(crate) fn begin(
+        out: &'a mut Vec<u8>,
+        format: Format,
+        clock: &mut Clock,
+        time: SystemTime,
+        level: Level,
+        message: &str,
+    ) -> Self {
+        match format {
+            Format::Json => {
+                out.extend_from_slice(b"{\"time\":\"");
+                clock.write(out, time);
+                out.extend_from_slice(b"\",\"level\":\"");
+                out.extend_from_slice(level.name().as_bytes());
+                out.extend_from_slice(b"\",\"msg\":");
+                json_string(out, message);
+            }
+            Format::Text => {
+                clock.write(out, time);
+                let _ = write!(out, " {:<5} ", level.name());
+                plain(out, message);
+            }
+        }
+        Self { out, format }
+    }
+
+    /// Adds a text.
+    pub(crate) fn text(&mut self, name: &str, value: &str) {
+        self.name(name);
+        match self.format {
+            Format::Json => json_string(self.out, value),
+            Format::Text if is_plain_word(value) => self.out.extend_from_slice(value.as_bytes()),
+            Format::Text => {
+                self.out.push(b'"');
+                quoted(self.out, value);
+                self.out.push(b'"');
+            }
+        }
+    }
+
+    /// Adds what prints without anything that needs quoting.
+    pub(crate) fn display(&mut self, name: &str, value: &dyn fmt::Display) {
+        self.name(name);
+        let quote: &[u8] = if self.format == Format::Json { b"\"" } else { b"" };
+        self.out.extend_from_slice(quote);
+        let _ = write!(self.out, "{value}");
+        self.out.extend_from_slice(quote);
+    }
+
+    /// Adds a number.
+    pub(crate) fn number(&mut self, name: &str, value: i128) {
+        self.name(name);
+        let _ = write!(self.out, "{value}");
+    }
+
+    /// Adds a list, given as JSON.
+    pub(crate) fn list(&mut self, name: &str, json: &str) {
+        self.name(name);
+        self.out.extend_from_slice(json.as_bytes());
+    }
+
+    /// Ends the line.
+    pub(crate) fn end(self) {
+        self.out.extend_from_slice(if self.format == Format::Json {
+            b"}\n"
+        } else {
+            b"\n"
+        });
+    }
+
+    fn name(&mut self, name: &str) {
+        match self.format {
+            Format::Json => {
+                self.out.extend_from_slice(b",\"");
+                self.out.extend_from_slice(name.as_bytes());
+                self.out.extend_from_slice(b"\":");
+            }
+            Format::Text => {
+                self.out.push(b' ');
+                self.out.extend_from_slice(name.as_bytes());
+                self.out.push(b'=');
+            }
+        }
+    }
+}
+
+fn json_string(out: &mut Vec<u8>, text: &str) {
+    // Cannot fail: a str is valid and a Vec takes everything.
+    let _ = serde_json::to_writer(out, text);
+}
+
+fn is_plain_word(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'='))
+}
+
+/// `text` on one line, without quotes around it.
+fn plain(out: &mut Vec<u8>, text: &str) {
+    for character in text.chars() {
+        write_visible(out, character);
+    }
+}
+
+fn quoted(out: &mut Vec<u8>, text: &str) {
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => {
+                let _ = write!(out, "\\{character}");
+            }
+            _ => write_visible(out, character),
+        }
+    }
+}
+
+/// Control characters, which could forge lines or steer a terminal, are shown and not sent.
+fn write_visible(out: &mut Vec<u8>, character: char) {
+    let _ = if character.is_control()
+        || matches!(character, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    {
+        write!(out, "{}", character.escape_default())
+    } else {
+        write!(out, "{character}")
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn line(format: Format, value: &str) -> String {
+        let mut out = Vec::new();
+        let time = UNIX_EPOCH + Duration::new(1_700_000_000, 120_000_000);
+        let mut line = Line::begin(
+            &mut out,
+            format,
+            &mut Clock::default(),
+            time,
+            Level::Info,
+            "Request",
+        );
+        line.text("path", value);
+        line.number("status", 200);
+        line.end();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn json_has_the_shape_of_thrusters_lines() {
+        assert_eq!(
+            line(Format::Json, "/a\"<b>&"),
+            "{\"time\":\"2023-11-14T22:13:20.12Z\",\"level\":\"INFO\",\"msg\":\"Request\",\"path\":\"/a\\\"<b>&\",\"status\":200}\n"
+        );
+    }
+
+    #[test]
+    fn text_quotes_what_is_not_a_word() {
+        assert_eq!(
+            line(Format::Text, "/a"),
+            "2023-11-14T22:13:20.12Z INFO  Request path=/a status=200\n"
+        );
+        assert!(line(Format::Text, "a b=\"c\"").contains("path=\"a b=\\\"c\\\"\" status"));
+        assert!(line(Format::Text, "").contains("path=\"\" status"));
+    }
+
+    #[test]
+    fn control_characters_cannot_forge_a_line_or_steer_a_terminal() {
+        for format in [Format::Json, Format::Text] {
+            let line = line(format, "a\r\nb\u{1b}[2Jc\u{2028}\u{9b}d\u{202e}");
+
+            assert_eq!(line.matches('\n').count(), 1, "{line:?}");
+            assert!(!line.contains('\u{1b}') && !line.contains('\r'), "{line:?}");
+        }
+        assert!(!line(Format::Text, "\u{9b}\u{2028}\u{202e}").contains(['\u{9b}', '\u{2028}', '\u{202e}']));
+    }
+}

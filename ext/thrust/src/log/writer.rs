@@ -1,0 +1,188 @@
+//! The thread that writes the log, and the batches that keep a request from waiting for it.
+
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::Notify;
+
+use super::line::{Clock, Format, Level, Line};
+
+/// A batch leaves once it is this large,
+const BATCH: usize = 32 * 1024;
+/// or this long after its first line.
+const DELAY: Duration = Duration::from_millis(100);
+/// Batches that may wait for the thread; more are dropped, so a full pipe holds at most 2 MiB.
+const WAITING: usize = 64;
+
+/// Sends text to the thread that writes the log.
+#[derive(Clone, Debug)]
+pub(crate) struct Writer {
+    format: Format,
+    messages: SyncSender<Message>,
+    dropped: Arc<AtomicU64>,
+}
+
+#[derive(Debug)]
+enum Message {
+    Lines(Vec<u8>),
+    /// Asks for a word once everything before it was written.
+    Flush(SyncSender<()>),
+}
+
+impl Writer {
+    /// Starts the thread.
+    pub(crate) fn start(format: Format) -> Self {
+        let (messages, received) = sync_channel(WAITING);
+        let dropped = Arc::new(AtomicU64::new(0));
+        let writer = Self {
+            format,
+            messages,
+            dropped: dropped.clone(),
+        };
+        std::thread::Builder::new()
+            .name("log".into())
+            .spawn(move || write_all(format, &received, &dropped))
+            .expect("a thread can be started before anything else runs");
+        writer
+    }
+
+    pub(crate) fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Hands over whole lines, or drops and counts them if the thread is behind.
+    pub(crate) fn send(&self, lines: Vec<u8>) {
+        if let Err(
+            TrySendError::Full(Message::Lines(lines)) | TrySendError::Disconnected(Message::Lines(lines)),
+        ) = self.messages.try_send(Message::Lines(lines))
+        {
+            let count = memchr::memchr_iter(b'\n', &lines).count();
+            self.dropped.fetch_add(count as u64, Ordering::Relaxed);
+        }
+    }
+
+    /// Waits until everything was written, at most for `limit`: nobody may be reading.
+    pub(crate) fn flush(&self, limit: Duration) {
+        let (written, word) = sync_channel(1);
+        if self.messages.try_send(Message::Flush(written)).is_ok() {
+            let _ = word.recv_timeout(limit);
+        }
+    }
+}
+
+fn write_all(format: Format, messages: &Receiver<Message>, dropped: &AtomicU64) {
+    while let Ok(message) = messages.recv() {
+        match message {
+            Message::Lines(lines) => {
+                write_stdout(&lines);
+                let count = dropped.swap(0, Ordering::Relaxed);
+                if count > 0 {
+                    let mut out = Vec::new();
+                    let message = "Log lines dropped: stdout is not read fast enough";
+                    let mut line = Line::begin(
+                        &mut out,
+                        format,
+                        &mut Clock::default(),
+                        SystemTime::now(),
+                        Level::Warn,
+                        message,
+                    );
+                    line.number("count", count.into());
+                    line.end();
+                    write_stdout(&out);
+                }
+            }
+            Message::Flush(written) => {
+                let _ = written.send(());
+            }
+        }
+    }
+}
+
+/// Writes to descriptor 1 itself: it may be shared with a program that made it non-blocking.
+fn write_stdout(mut bytes: &[u8]) {
+    use rustix::event::{PollFd, PollFlags, poll};
+    use rustix::io::Errno;
+
+    let stdout = std::io::stdout();
+    while !bytes.is_empty() {
+        match rustix::io::write(&stdout, bytes) {
+            Ok(count) => bytes = &bytes[count..],
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => {
+                let _ = poll(&mut [PollFd::new(&stdout.as_fd(), PollFlags::OUT)], None);
+            }
+            // Closed, or on a full disk: nowhere left to say so.
+            Err(_) => return,
+        }
+    }
+}
+
+/// Gathers the request lines of one core.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    writer: Writer,
+    lines: Mutex<Lines>,
+    /// Told when the first line comes into an empty batch.
+    begun: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Lines {
+    text: Vec<u8>,
+    clock: Clock,
+}
+
+impl Batch {
+    pub(crate) fn new(writer: Writer) -> Self {
+        Self {
+            writer,
+            lines: Mutex::default(),
+            begun: Notify::new(),
+        }
+    }
+
+    /// Adds a line whose fields `write` gives.
+    pub(crate) fn line(
+        &self,
+        level: Level,
+        message: &str,
+        time: SystemTime,
+        write: impl FnOnce(&mut Line<'_>),
+    ) {
+        let full = {
+            let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+            let Lines { text, clock } = &mut *lines;
+            if text.is_empty() {
+                self.begun.notify_one();
+            }
+            let mut line = Line::begin(text, self.writer.format, clock, time, level, message);
+            write(&mut line);
+            line.end();
+            (text.len() >= BATCH).then(|| std::mem::take(text))
+        };
+        if let Some(text) = full {
+            self.writer.send(text);
+        }
+    }
+
+    /// Hands over what is there.
+    pub(crate) fn flush(&self) {
+        let text = std::mem::take(&mut self.lines.lock().unwrap_or_else(PoisonError::into_inner).text);
+        if !text.is_empty() {
+            self.writer.send(text);
+        }
+    }
+
+    /// Hands over what has waited long enough; runs as long as its core.
+    pub(crate) async fn flush_in_time(&self) {
+        loop {
+            self.begun.notified().await;
+            tokio::time::sleep(DELAY).await;
+            self.flush();
+        }
+    }
+}

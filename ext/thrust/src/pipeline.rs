@@ -1,0 +1,93 @@
+//! The way of a request through the proxy, on one page: read this first.
+
+use std::error::Error;
+use std::time::SystemTime;
+
+use http::{HeaderValue, Method, StatusCode, header};
+
+use crate::body::Body;
+use crate::date;
+use crate::error::ProxyError;
+use crate::exchange::{Client, Request, Response};
+use crate::stages::access_log::{AccessLog, Entry};
+use crate::stages::error_pages::ErrorPages;
+use crate::stages::{request_id, request_start};
+use crate::upstream::Upstream;
+
+/// The stages, in the order in which a request meets them; one pipeline per core.
+#[derive(Debug)]
+pub(crate) struct Pipeline {
+    pub(crate) access_log: AccessLog,
+    pub(crate) error_pages: std::sync::Arc<ErrorPages>,
+    pub(crate) upstream: Upstream,
+}
+
+impl Pipeline {
+    /// Answers one request. Never fails: an error becomes the page that the client sees.
+    pub(crate) async fn handle(&self, mut request: Request, client: &Client) -> Response {
+        let id = request_id::assign(&mut request.headers);
+        request_start::mark(&mut request.headers, SystemTime::now());
+        // Written when it is dropped, so a client that leaves is logged too.
+        let mut entry = self.access_log.open(&request, client, &id);
+        let is_head = request.method == Method::HEAD;
+
+        let mut response = self.respond(request, client).await.unwrap_or_else(|error| {
+            note(&mut entry, &error);
+            self.error_pages.render(error.status(), None)
+        });
+        if is_head {
+            without_body(&mut response);
+        }
+        finish(response, id, entry)
+    }
+
+    async fn respond(&self, request: Request, client: &Client) -> Result<Response, ProxyError> {
+        if request.target.as_bytes() == b"*" {
+            // About the server as a whole (RFC 9110 section 9.3.7), which no app can answer for.
+            return Ok(Response::new(Body::empty()));
+        }
+        self.upstream.forward(request, client).await
+    }
+
+    /// Answers what cannot be read as a request.
+    pub(crate) fn refuse(
+        &self,
+        error: &(dyn Error + 'static),
+        status: StatusCode,
+        client: &Client,
+    ) -> Response {
+        let id = request_id::assign(&mut http::HeaderMap::new());
+        let mut entry = self.access_log.open_unreadable(client, &id);
+        note(&mut entry, error);
+        finish(self.error_pages.render(status, Some(error)), id, entry)
+    }
+}
+
+fn note(entry: &mut Option<Box<Entry>>, error: &(dyn Error + 'static)) {
+    if let Some(entry) = entry {
+        entry.failed(error);
+    }
+}
+
+/// Adds what every answer has, and hands it its log line.
+fn finish(mut response: Response, id: HeaderValue, entry: Option<Box<Entry>>) -> Response {
+    let headers = response.headers_mut();
+    headers.entry(request_id::X_REQUEST_ID).or_insert(id);
+    headers.entry(header::DATE).or_insert_with(date::now);
+    if let Some(mut entry) = entry {
+        entry.answered(response.status(), response.headers());
+        response.body_mut().carry(entry);
+    }
+    response
+}
+
+/// For HEAD: the length that a GET would have had, and nothing behind it.
+fn without_body(response: &mut Response) {
+    let body = std::mem::take(response.body_mut());
+    if let Some(length) = body.length().filter(|length| *length > 0) {
+        response
+            .headers_mut()
+            .entry(header::CONTENT_LENGTH)
+            .or_insert_with(|| length.into());
+    }
+}

@@ -1,0 +1,185 @@
+//! One run of the proxy: starts the cores, the listener and the wrapped process, and ends with it.
+
+use std::ffi::OsString;
+use std::io;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::config::{Config, LogFormat, LogLevel};
+use crate::connection::Timeouts;
+use crate::core::{Core, Handle};
+use crate::listener;
+use crate::log::{self, Batch, Format, Writer};
+use crate::pipeline::Pipeline;
+use crate::ports::Ports;
+use crate::process::{self, Command, Signals};
+use crate::stages::access_log::AccessLog;
+use crate::stages::error_pages::ErrorPages;
+use crate::upstream::{self, Target, Upstream};
+
+/// How long requests may take to end after the wrapped process has.
+const DRAIN: Duration = Duration::from_secs(5);
+/// How long the last lines of the log may take.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
+/// The exit status when we, and not the wrapped process, are the reason for the end.
+const FAILURE: u8 = 1;
+
+/// The log of this run; [`Log::start`] comes before anything else that may be worth a line.
+#[derive(Debug)]
+pub struct Log(Writer);
+
+impl Log {
+    /// Starts to write lines to stdout, as `config` says.
+    pub fn start(config: &Config) -> Self {
+        let format = match config.log_format {
+            LogFormat::Json => Format::Json,
+            LogFormat::Text => Format::Text,
+            LogFormat::Auto if io::IsTerminal::is_terminal(&io::stdout()) => Format::Text,
+            LogFormat::Auto => Format::Json,
+        };
+        let level = match config.log_level {
+            LogLevel::Debug => LevelFilter::DEBUG,
+            LogLevel::Info => LevelFilter::INFO,
+            LogLevel::Warn => LevelFilter::WARN,
+            LogLevel::Error => LevelFilter::ERROR,
+        };
+        Self(log::start(format, level))
+    }
+
+    /// Waits for the last lines, but not for a reader that never comes.
+    pub fn finish(self) {
+        self.0.flush(LAST_LINES);
+    }
+}
+
+/// Wraps `command`: serves on `ports` until it ends. Returns its exit status (spec/thruster.md section 2.5).
+///
+/// Call it on the main thread, which lives as long as the process: the child's parent-death signal hangs on it.
+pub fn run(config: &Config, ports: Ports, command: Vec<OsString>, log: &Log) -> ExitCode {
+    let descriptors = raise_descriptor_limit();
+    let ended = start(config, ports, command.into(), log, descriptors);
+    ExitCode::from(ended.unwrap_or_else(|error| {
+        tracing::error!(%error, "Failed to start");
+        FAILURE
+    }))
+}
+
+fn start(config: &Config, ports: Ports, command: Command, log: &Log, descriptors: Rlimit) -> io::Result<u8> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let error_pages = Arc::new(ErrorPages::load(&config.bad_gateway_page));
+    let core = || Arc::new(make_core(config, ports.app_port, &error_pages, log));
+    let here = core();
+    let others = (1..config.threads)
+        .map(|number| Handle::start(number, core()))
+        .collect::<io::Result<Vec<_>>>()?;
+
+    let status = runtime.block_on(async {
+        let mut signals = Signals::new()?;
+        let stopped = CancellationToken::new();
+        let accepting = {
+            let (here, stopped) = (here.clone(), stopped.clone());
+            async move {
+                let accepted = listener::accept(ports.listener, &here, &others, &stopped).await;
+                if let Err(error) = accepted {
+                    tracing::error!(%error, "Failed to accept connections");
+                }
+                others
+            }
+        };
+        let accepting = tokio::spawn(accepting);
+        if let Some(batch) = here.batch.clone() {
+            tokio::spawn(async move { batch.flush_in_time().await });
+        }
+        tracing::info!(http = format!(":{}", ports.http_port), "Server started");
+
+        let status = match process::start(&command, ports.app_port, descriptors) {
+            Ok(process) => process.supervise(&mut signals).await,
+            Err(error) => {
+                error.log();
+                FAILURE
+            }
+        };
+
+        tracing::info!("Server stopping");
+        stopped.cancel();
+        let others = accepting.await.map_err(io::Error::other)?;
+        drain(&here, &others).await;
+        io::Result::Ok((status, others))
+    });
+    // Ends what did not end in time, and with it the last log lines are written.
+    drop(runtime);
+    let (status, others) = status?;
+    others.into_iter().for_each(Handle::join);
+    if let Some(batch) = &here.batch {
+        batch.flush();
+    }
+    tracing::info!("Server stopped");
+    Ok(status)
+}
+
+fn make_core(config: &Config, app_port: u16, error_pages: &Arc<ErrorPages>, log: &Log) -> Core {
+    let batch = config.log_requests.then(|| Arc::new(Batch::new(log.0.clone())));
+    let upstream = upstream::Options {
+        target: Target::new(app_port),
+        forward_headers: config.forward_headers,
+        connect_timeout: config.target_connect_timeout,
+        timeout: config.target_timeout,
+    };
+    Core {
+        pipeline: Pipeline {
+            access_log: AccessLog::new(batch.clone()),
+            error_pages: error_pages.clone(),
+            upstream: Upstream::new(upstream),
+        },
+        timeouts: Timeouts {
+            idle: config.idle_timeout,
+            read: config.read_timeout,
+            write: config.write_timeout,
+        },
+        h2c: config.h2c_enabled,
+        draining: CancellationToken::new(),
+        tunnels: TaskTracker::new(),
+        connections: TaskTracker::new(),
+        batch,
+    }
+}
+
+/// Lets requests end that are under way, for as long as [`DRAIN`].
+async fn drain(here: &Core, others: &[Handle]) {
+    let cores = || others.iter().map(|other| &*other.core).chain([here]);
+    for core in cores() {
+        core.draining.cancel();
+        core.connections.close();
+    }
+    let ended = async {
+        for core in cores() {
+            core.connections.wait().await;
+        }
+    };
+    if tokio::time::timeout(DRAIN, ended).await.is_err() {
+        let left: usize = cores().map(|core| core.connections.len()).sum();
+        tracing::warn!(connections = left, "Gave up on requests that did not end in time");
+    }
+}
+
+/// Raises our limit of open files as far as we may, and returns what it was: a proxy needs two for each request.
+fn raise_descriptor_limit() -> Rlimit {
+    let before = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: before.maximum,
+        maximum: before.maximum,
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::debug!(%error, "Failed to raise the limit of open files");
+    }
+    before
+}

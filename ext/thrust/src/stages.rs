@@ -1,0 +1,7 @@
+//! The stages of the pipeline, one thing each; `pipeline` says in which order a request meets them.
+
+pub(crate) mod access_log;
+pub(crate) mod error_pages;
+pub(crate) mod filter;
+pub(crate) mod request_id;
+pub(crate) mod request_start;

@@ -1,0 +1,113 @@
+//! What a client sees when the app has no answer for it.
+
+use std::error::Error;
+use std::path::Path;
+
+use bytes::Bytes;
+use http::header::{self, HeaderValue};
+use http::{Response as HttpResponse, StatusCode};
+
+use crate::body::Body;
+use crate::exchange::Response;
+
+/// The pages, read once at start.
+#[derive(Debug)]
+pub(crate) struct ErrorPages {
+    bad_gateway: Option<Bytes>,
+}
+
+impl ErrorPages {
+    /// Reads the operator's page for 502 (spec/thruster.md section 9.7); without one that can be read, a 502 is empty.
+    pub(crate) fn load(bad_gateway: &Path) -> Self {
+        let page = std::fs::read(bad_gateway);
+        if let Err(error) = &page {
+            tracing::debug!(path = %bad_gateway.display(), %error, "No custom 502 page found");
+        }
+        Self {
+            bad_gateway: page.ok().map(Bytes::from),
+        }
+    }
+
+    /// The answer that says `status`. Of `error` a client learns no more than `what_was_wrong` with its own request.
+    pub(crate) fn render(&self, status: StatusCode, what_was_wrong: Option<&dyn Error>) -> Response {
+        match (status, &self.bad_gateway) {
+            (StatusCode::BAD_GATEWAY, Some(page)) => {
+                page_of(status, "text/html; charset=utf-8", page.clone())
+            }
+            (StatusCode::BAD_GATEWAY, None) => HttpResponse::builder()
+                .status(status)
+                .body(Body::empty())
+                .expect("a status alone makes an answer"),
+            _ => {
+                let reason = status.canonical_reason().unwrap_or_default();
+                let text = match what_was_wrong {
+                    Some(error) => format!("{} {reason}: {error}\n", status.as_u16()),
+                    None => format!("{} {reason}\n", status.as_u16()),
+                };
+                page_of(status, "text/plain; charset=utf-8", text.into())
+            }
+        }
+    }
+}
+
+fn page_of(status: StatusCode, content_type: &'static str, page: Bytes) -> Response {
+    let mut response = HttpResponse::new(Body::from(page));
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        // RFC 9110 section 15.5.6 asks for it; what else the app allows only the app knows.
+        response.headers_mut().insert(
+            header::ALLOW,
+            HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+        );
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http1::head::HeadError;
+    use std::io::Write;
+
+    #[test]
+    fn a_502_is_the_operators_page() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(b"<h1>Back soon</h1>").unwrap();
+
+        let response = ErrorPages::load(file.path()).render(StatusCode::BAD_GATEWAY, None);
+
+        assert_eq!(
+            response.headers()[header::CONTENT_TYPE],
+            "text/html; charset=utf-8"
+        );
+        assert_eq!(response.body().length(), Some(18));
+    }
+
+    #[test]
+    fn a_502_without_a_page_is_empty() {
+        for path in ["/nonexistent", "/", ""] {
+            let response = ErrorPages::load(Path::new(path)).render(StatusCode::BAD_GATEWAY, None);
+
+            assert_eq!(response.body().length(), Some(0));
+            assert!(response.headers().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_refused_request_learns_why() {
+        let response =
+            ErrorPages { bad_gateway: None }.render(StatusCode::BAD_REQUEST, Some(&HeadError::HostMissing));
+
+        assert_eq!(
+            response.headers()[header::CONTENT_TYPE],
+            "text/plain; charset=utf-8"
+        );
+        assert_eq!(
+            response.body().length(),
+            Some("400 Bad Request: missing required Host header\n".len() as u64)
+        );
+    }
+}

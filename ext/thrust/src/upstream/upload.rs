@@ -1,0 +1,168 @@
+//! Sends a request to the app: its head, then its body as fast as client and app allow.
+
+use std::task::{Context, Poll, ready};
+
+use tokio::time::Instant;
+
+use crate::body::Body;
+use crate::error::BodyError;
+use crate::http1::encode::{self, Outbound};
+use crate::stream::Stream;
+
+/// After so many bytes in one go, other connections get their turn.
+const TURN: usize = 256 * 1024;
+
+/// A request on its way to the app.
+///
+/// It is driven by whoever waits for the answer, so that an app may answer while it reads.
+#[derive(Debug)]
+pub(super) struct Upload {
+    out: Outbound,
+    body: Body,
+    chunked: bool,
+    state: State,
+    /// Whether the app takes no more; it may still have answered.
+    refused: bool,
+    /// Whether any byte left on the current connection.
+    begun: bool,
+    /// When the last byte left; the app's time runs from then on.
+    last: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// The head leaves, the body waits for a 100.
+    Held,
+    /// The body leaves.
+    Sending,
+    /// All of it is on its way.
+    Sent,
+}
+
+impl Upload {
+    /// The request whose head is `head`; `held` if the body has to wait for a 100.
+    pub(super) fn new(head: &[u8], body: Body, held: bool) -> Self {
+        let chunked = body.length().is_none();
+        let state = if held { State::Held } else { State::Sending };
+        let mut upload = Self {
+            out: Outbound::default(),
+            body,
+            chunked,
+            state,
+            refused: false,
+            begun: false,
+            last: None,
+        };
+        upload.out.before().extend_from_slice(head);
+        upload
+    }
+
+    /// Begins anew, on another connection; either nothing has left, or the body is still as it came.
+    pub(super) fn restart(&mut self, head: &[u8]) {
+        if self.begun {
+            let (body, held) = (std::mem::take(&mut self.body), self.state == State::Held);
+            *self = Self::new(head, body, held);
+        }
+        self.refused = false;
+    }
+
+    /// Ready once there is nothing left to send. An error is the client's: the app's shows when it is read from.
+    pub(super) fn poll(&mut self, stream: &Stream, cx: &mut Context<'_>) -> Poll<Result<(), BodyError>> {
+        let mut written = 0;
+        loop {
+            if self.refused {
+                return Poll::Ready(Ok(()));
+            }
+            // The head waits for the first piece if that is at hand: then both leave in one write.
+            if self.state == State::Sending
+                && !self.out.has_body()
+                && self.poll_body(cx)?.is_pending()
+                && self.out.is_empty()
+            {
+                return Poll::Pending;
+            }
+            if self.out.is_empty() {
+                match self.state {
+                    State::Sending => continue,
+                    State::Held => return Poll::Pending,
+                    State::Sent => return Poll::Ready(Ok(())),
+                }
+            }
+            match ready!(stream.poll_write(cx, &self.out.slices())) {
+                Ok(count) => {
+                    self.out.advance(count);
+                    self.begun = true;
+                    self.last = None;
+                    written += count;
+                }
+                Err(_) => self.refused = true,
+            }
+            if written >= TURN {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+        }
+    }
+
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Result<Poll<()>, BodyError> {
+        // An empty body is sent without being asked, so that it stays untouched.
+        if !self.chunked && self.body.is_over() {
+            self.state = State::Sent;
+            return Ok(Poll::Ready(()));
+        }
+        match self.body.poll_next(cx) {
+            Poll::Pending => return Ok(Poll::Pending),
+            Poll::Ready(Some(Err(error))) => return Err(error),
+            Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                Ok(data) if self.chunked => self.out.chunk(data),
+                Ok(data) => self.out.plain(data),
+                // A request's trailers are dropped; its end follows.
+                Err(_) => {}
+            },
+            Poll::Ready(None) => {
+                if self.chunked {
+                    encode::last_chunk(self.out.before(), &http::HeaderMap::new());
+                }
+                self.state = State::Sent;
+            }
+        }
+        Ok(Poll::Ready(()))
+    }
+
+    /// Lets the body go, after a 100 or without one.
+    pub(super) fn release(&mut self) {
+        if self.state == State::Held {
+            self.state = State::Sending;
+        }
+    }
+
+    /// Whether the body waits for a 100.
+    pub(super) fn is_held(&self) -> bool {
+        self.state == State::Held
+    }
+
+    /// Whether there is no body at all.
+    pub(super) fn is_bodiless(&self) -> bool {
+        self.body.length() == Some(0)
+    }
+
+    /// Whether all of it left.
+    pub(super) fn is_sent(&self) -> bool {
+        self.state == State::Sent && self.out.is_empty() && !self.refused
+    }
+
+    /// Whether it can only go on once the client sends more.
+    pub(super) fn waits_for_client(&self) -> bool {
+        self.state == State::Sending && self.out.is_empty()
+    }
+
+    /// Whether any byte may have reached the app.
+    pub(super) fn has_begun(&self) -> bool {
+        self.begun
+    }
+
+    /// When the last byte left.
+    pub(super) fn last_byte(&mut self) -> Instant {
+        *self.last.get_or_insert_with(Instant::now)
+    }
+}

@@ -1,0 +1,188 @@
+//! Every setting of the proxy, in one table: its name, kind, default, when it may change, and what it means.
+//!
+//! Reading, command-line options, help, `thrust config` and docs/configuration.md are all made from the
+//! [`TABLE`]. [`Settings`] are what was written; the proxy turns them into what it works with.
+
+mod names;
+mod problem;
+mod read;
+mod row;
+mod table;
+mod value;
+
+pub use problem::{Fault, Rejection, Warning};
+pub use read::Written;
+pub use row::{DefaultValue, Names, PREFIX, Setting, State, SwitchedOnBy, When};
+pub use table::*;
+pub use value::{Kind, LogFormat, LogLevel, Value};
+
+use std::{fmt, time::Duration};
+
+use crate::units::{Port, Seconds};
+
+/// Where a value comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Nobody said anything.
+    Default,
+    /// The environment variable of this name.
+    Environment(String),
+    /// The command-line option of this name, such as `--http-port`.
+    CommandLine(String),
+}
+
+/// A setting with its value.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The row it belongs to.
+    pub setting: &'static Setting,
+    /// Its value.
+    pub value: Value,
+    /// Where that comes from.
+    pub source: Source,
+}
+
+/// What was written, read and found to be well-formed: one entry for each row of the table.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    entries: Vec<Entry>,
+    /// What the operator should hear about.
+    pub warnings: Vec<Warning>,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => formatter.write_str("default"),
+            Self::Environment(name) => write!(formatter, "environment {name}"),
+            Self::CommandLine(name) => write!(formatter, "option {name}"),
+        }
+    }
+}
+
+impl Entry {
+    /// The value for people to see; a secret is masked.
+    pub fn shown(&self) -> Value {
+        match &self.value {
+            Value::Text(text) if self.setting.secret && !text.is_empty() => {
+                Value::Text("********".to_owned())
+            }
+            value => value.clone(),
+        }
+    }
+}
+
+/// The getters panic if the row is of another kind: that is a mistake in the program, never in a value.
+impl Settings {
+    /// Every setting, in the table's order.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The value of one setting and its source.
+    pub fn entry(&self, setting: &Setting) -> &Entry {
+        self.entries
+            .iter()
+            .find(|entry| entry.setting.name == setting.name)
+            .unwrap_or_else(|| unreachable!("{} has no entry", setting.name))
+    }
+
+    /// A port if somebody chose one, `None` if only the default is left.
+    pub fn chosen_port(&self, setting: &Setting) -> Option<Port> {
+        match self.entry(setting) {
+            Entry {
+                source: Source::Default,
+                ..
+            } => None,
+            Entry {
+                value: Value::Port(port),
+                ..
+            } => Some(*port),
+            entry => wrong_kind(entry),
+        }
+    }
+
+    /// A time limit.
+    pub fn limit(&self, setting: &Setting) -> Seconds {
+        match self.entry(setting) {
+            Entry {
+                value: Value::Limit(limit),
+                ..
+            } => *limit,
+            entry => wrong_kind(entry),
+        }
+    }
+
+    /// A time above zero.
+    pub fn duration(&self, setting: &Setting) -> Duration {
+        match self.entry(setting) {
+            Entry {
+                value: Value::Duration(duration),
+                ..
+            } => *duration,
+            entry => wrong_kind(entry),
+        }
+    }
+
+    /// On or off.
+    pub fn switch(&self, setting: &Setting) -> bool {
+        match self.entry(setting) {
+            Entry {
+                value: Value::Switch(on),
+                ..
+            } => *on,
+            entry => wrong_kind(entry),
+        }
+    }
+
+    /// A whole number.
+    pub fn count(&self, setting: &Setting) -> u32 {
+        match self.entry(setting) {
+            Entry {
+                value: Value::Count(number),
+                ..
+            } => *number,
+            entry => wrong_kind(entry),
+        }
+    }
+
+    /// A text or path.
+    pub fn text(&self, setting: &Setting) -> &str {
+        match self.entry(setting) {
+            Entry {
+                value: Value::Text(text),
+                ..
+            } => text,
+            entry => wrong_kind(entry),
+        }
+    }
+
+    /// THRUSTER_LOG_FORMAT.
+    pub fn log_format(&self) -> LogFormat {
+        match self.entry(&LOG_FORMAT) {
+            Entry {
+                value: Value::LogFormat(format),
+                ..
+            } => *format,
+            entry => wrong_kind(entry),
+        }
+    }
+
+    /// THRUSTER_LOG_LEVEL.
+    pub fn log_level(&self) -> LogLevel {
+        match self.entry(&LOG_LEVEL) {
+            Entry {
+                value: Value::LogLevel(level),
+                ..
+            } => *level,
+            entry => wrong_kind(entry),
+        }
+    }
+}
+
+fn wrong_kind(entry: &Entry) -> ! {
+    unreachable!(
+        "{} is {:?}, not what was asked for",
+        entry.setting.name, entry.value
+    )
+}

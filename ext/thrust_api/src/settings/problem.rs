@@ -1,0 +1,97 @@
+//! What can be wrong with what was written: faults stop the start, warnings are only told.
+//!
+//! Each text names the variable or option, what it says, and what helps.
+
+use std::fmt;
+
+/// A reason not to start.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// A value that its setting cannot have.
+    #[error("{name} is {value:?}; {expected}")]
+    Malformed {
+        /// The variable or option.
+        name: String,
+        /// What it says.
+        value: String,
+        /// What it may say.
+        expected: String,
+    },
+    /// A value that is not text.
+    #[error("{name} is not valid UTF-8; write it again in plain text")]
+    NotText {
+        /// The variable or option.
+        name: String,
+    },
+    /// TLS, which this version does not serve.
+    #[error(
+        "{name} asks for TLS, which this version does not serve yet; plain HTTP in its place would be unsafe, \
+         so unset it and let a proxy in front end TLS"
+    )]
+    TlsNotBuilt {
+        /// The variable or option.
+        name: String,
+    },
+}
+
+/// Something odd that does not stop the start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Warning {
+    /// A variable without our prefix that may be meant for somebody else.
+    Ignored {
+        /// What is wrong with it.
+        fault: Fault,
+        /// The value that holds in its place.
+        default: String,
+    },
+    /// A variable that asks for what this version does not do.
+    NotBuilt {
+        /// The variable.
+        name: String,
+    },
+    /// A variable that reads like one of ours, and is none.
+    Unknown {
+        /// The variable.
+        name: String,
+        /// The real name that looks most like it.
+        nearest: Option<String>,
+    },
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ignored { fault, default } if default.is_empty() => {
+                write!(formatter, "{fault}; it is ignored")
+            }
+            Self::Ignored { fault, default } => write!(formatter, "{fault}; using {default}"),
+            Self::NotBuilt { name } => {
+                write!(
+                    formatter,
+                    "{name} has no effect: this version does not do what it asks for yet"
+                )
+            }
+            Self::Unknown {
+                name,
+                nearest: Some(nearest),
+            } => {
+                write!(formatter, "{name} is not a setting; did you mean {nearest}?")
+            }
+            Self::Unknown { name, nearest: None } => {
+                write!(
+                    formatter,
+                    "{name} is not a setting; `thrust config` lists those there are"
+                )
+            }
+        }
+    }
+}
+
+/// Why nothing starts: every fault at once, and the warnings that stand beside them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// At least one.
+    pub faults: Vec<Fault>,
+    /// What the operator should hear about besides.
+    pub warnings: Vec<Warning>,
+}

@@ -1,0 +1,221 @@
+//! Reads the settings from options and environment: which source wins, what is a fault, what only a warning.
+//!
+//! For each setting the first of these that exists decides, even if it is malformed: the option, `THRUSTER_NAME`,
+//! the dialect's name, and for thruster's own settings `NAME`. A malformed bare variable may be meant for another
+//! program, so it is a warning; all else that is malformed was meant for us, and is a fault.
+
+use std::{
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
+};
+
+use super::{
+    DefaultValue, Entry, Fault, HTTP_PORT, Kind, Names, Rejection, Setting, Settings, Source, State, TABLE,
+    TARGET_PORT, Value, Warning, names,
+};
+
+/// All that settings are read from.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// The environment.
+    pub environment: BTreeMap<OsString, OsString>,
+    /// The options of the command line.
+    pub options: Vec<(&'static Setting, OsString)>,
+    /// How many cores this machine lets us use.
+    pub cores: usize,
+}
+
+/// A value as it was found.
+struct Found<'a> {
+    source: Source,
+    text: &'a OsStr,
+    /// Certainly meant for us.
+    ours: bool,
+}
+
+impl Settings {
+    /// Reads every setting.
+    ///
+    /// # Errors
+    ///
+    /// All the faults there are, if there are any.
+    pub fn read(written: &Written) -> Result<Self, Rejection> {
+        let mut settings = Self {
+            entries: Vec::with_capacity(TABLE.len()),
+            warnings: Vec::new(),
+        };
+        let mut faults = Vec::new();
+
+        for setting in TABLE {
+            let entry = match written.find(setting) {
+                Some(found) => settings.accept(setting, &found, &mut faults),
+                None => None,
+            };
+            let entry = entry.unwrap_or_else(|| settings.default_of(setting, written.cores));
+            settings.entries.push(entry);
+        }
+        settings.heed_dialect(written, &mut faults);
+        settings.warnings.extend(
+            written
+                .environment
+                .keys()
+                .filter_map(|name| names::check(name.to_str()?)),
+        );
+
+        match faults.is_empty() {
+            true => Ok(settings),
+            false => Err(Rejection {
+                faults,
+                warnings: settings.warnings,
+            }),
+        }
+    }
+
+    /// Takes a value over, or says what is wrong with it and leaves the default.
+    fn accept(
+        &mut self,
+        setting: &'static Setting,
+        found: &Found<'_>,
+        faults: &mut Vec<Fault>,
+    ) -> Option<Entry> {
+        let name = found.name();
+        let is_option = matches!(found.source, Source::CommandLine(_));
+        if found.text.is_empty() && !setting.kind.takes_empty() && !is_option {
+            return None;
+        }
+
+        match parse(setting.kind, &name, found.text) {
+            Ok(value) => {
+                match setting.state {
+                    State::Refused(asked_by) if asked_by.holds_for(&value) => {
+                        faults.push(Fault::TlsNotBuilt { name });
+                    }
+                    State::NotBuilt(asked_by) if asked_by.holds_for(&value) => {
+                        self.warnings.push(Warning::NotBuilt { name });
+                    }
+                    _ => {}
+                }
+                Some(Entry {
+                    setting,
+                    value,
+                    source: found.source.clone(),
+                })
+            }
+            Err(fault) if found.ours => {
+                faults.push(fault);
+                None
+            }
+            Err(fault) => {
+                let default = setting.default.describe().to_owned();
+                self.warnings.push(Warning::Ignored { fault, default });
+                None
+            }
+        }
+    }
+
+    fn default_of(&self, setting: &'static Setting, cores: usize) -> Entry {
+        let (value, source) = match setting.default {
+            DefaultValue::Fixed(text) => (
+                setting
+                    .kind
+                    .parse(text)
+                    .unwrap_or_else(|error| unreachable!("the default of {}: {error}", setting.name)),
+                Source::Default,
+            ),
+            DefaultValue::Derived { value, .. } => value(self, cores),
+        };
+        Entry {
+            setting,
+            value,
+            source,
+        }
+    }
+
+    /// The dialect's words that are not another name for a setting.
+    fn heed_dialect(&mut self, written: &Written, faults: &mut Vec<Fault>) {
+        let is_set = |name: &str| written.variable(name).is_some_and(|text| !text.is_empty());
+
+        if is_set(names::DIALECT_SENDFILE) {
+            self.warnings.push(Warning::NotBuilt {
+                name: names::DIALECT_SENDFILE.to_owned(),
+            });
+        }
+        if let Some(text) = written
+            .variable(names::DIALECT_HTTP2)
+            .filter(|text| !text.is_empty())
+        {
+            match parse(Kind::Switch, names::DIALECT_HTTP2, text) {
+                Ok(Value::Switch(true)) if is_set("SSL_CERT_PATH") && is_set("SSL_KEY_PATH") => {
+                    let name = "SSL_CERT_PATH and SSL_KEY_PATH with THRUST_HTTP2".to_owned();
+                    faults.push(Fault::TlsNotBuilt { name });
+                }
+                Ok(_) => {}
+                Err(fault) => faults.push(fault),
+            }
+        }
+    }
+}
+
+impl Written {
+    fn variable(&self, name: &str) -> Option<&OsStr> {
+        self.environment.get(OsStr::new(name)).map(OsString::as_os_str)
+    }
+
+    fn find(&self, setting: &Setting) -> Option<Found<'_>> {
+        let by_option = || {
+            let (_, text) = self
+                .options
+                .iter()
+                .find(|(option, _)| option.name == setting.name)?;
+            let source = Source::CommandLine(format!("--{}", setting.option()));
+            Some(Found {
+                source,
+                text,
+                ours: true,
+            })
+        };
+        let by_variable = |name: &str, ours| {
+            let text = self.variable(name)?;
+            Some(Found {
+                source: Source::Environment(name.to_owned()),
+                text,
+                ours,
+            })
+        };
+
+        by_option()
+            .or_else(|| by_variable(&setting.variable(), true))
+            .or_else(|| by_variable(setting.dialect?, true))
+            .or_else(|| by_variable((setting.names == Names::Thruster).then_some(setting.name)?, false))
+            .or_else(|| by_variable(self.port_of_the_platform(setting)?, false))
+    }
+
+    /// In the dialect the app's port has a name of its own, so an inherited PORT is the one to listen on.
+    fn port_of_the_platform(&self, setting: &Setting) -> Option<&'static str> {
+        let dialect = self.variable(TARGET_PORT.dialect?)?;
+        (setting.name == HTTP_PORT.name && !dialect.is_empty()).then_some("PORT")
+    }
+}
+
+impl Found<'_> {
+    fn name(&self) -> String {
+        match &self.source {
+            Source::Environment(name) | Source::CommandLine(name) => name.clone(),
+            Source::Default => unreachable!("a default is never found"),
+        }
+    }
+}
+
+fn parse(kind: Kind, name: &str, text: &OsStr) -> Result<Value, Fault> {
+    let text = text.to_str().ok_or_else(|| Fault::NotText {
+        name: name.to_owned(),
+    })?;
+    kind.parse(text).map_err(|expected| Fault::Malformed {
+        name: name.to_owned(),
+        value: text.to_owned(),
+        expected,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,353 @@
+//! The table: every setting there is. A new setting is a row here, and nothing else.
+//!
+//! Rows whose default depends on others stand below those.
+
+#![allow(missing_docs, reason = "each row says what it means in its own help")]
+
+use std::time::Duration;
+
+use super::{DefaultValue, Kind, LogLevel, Setting, Settings, Source, SwitchedOnBy, Value, When};
+use crate::units::Seconds;
+
+/// Most threads that may be asked for.
+const MOST_THREADS: u32 = 256;
+
+/// Threads by default, however many cores there are.
+const DEFAULT_THREADS: usize = 4;
+
+/// THRUSTER_TARGET_TIMEOUT unless HTTP_WRITE_TIMEOUT is longer.
+const TARGET_PATIENCE: Duration = Duration::from_secs(60);
+
+pub static HTTP_PORT: Setting = Setting::thruster(
+    "HTTP_PORT",
+    Kind::Port,
+    "80",
+    When::Start,
+    "Port to listen on; 0 takes a free one",
+);
+
+pub static TARGET_PORT: Setting = Setting::thruster(
+    "TARGET_PORT",
+    Kind::Port,
+    "3000",
+    When::Start,
+    "Port the app is asked on, given to it as PORT; 0 takes a free one",
+)
+.dialect("THRUST_WORKER_PORT");
+
+pub static FORWARD_HEADERS: Setting = Setting::thruster(
+    "FORWARD_HEADERS",
+    Kind::Switch,
+    "on",
+    When::Live,
+    "Keep the X-Forwarded-* headers that a client sends",
+);
+
+pub static BAD_GATEWAY_PAGE: Setting = Setting::thruster(
+    "BAD_GATEWAY_PAGE",
+    Kind::Path,
+    "./public/502.html",
+    When::Start,
+    "HTML file sent when the app cannot be reached; empty for none",
+);
+
+pub static LOG_REQUESTS: Setting = Setting::thruster(
+    "LOG_REQUESTS",
+    Kind::Switch,
+    "on",
+    When::Live,
+    "Write a log line for every request",
+);
+
+pub static DEBUG: Setting = Setting::thruster(
+    "DEBUG",
+    Kind::Switch,
+    "off",
+    When::Live,
+    "Log everything, unless THRUSTER_LOG_LEVEL says otherwise",
+);
+
+pub static H2C_ENABLED: Setting = Setting::thruster(
+    "H2C_ENABLED",
+    Kind::Switch,
+    "on",
+    When::Live,
+    "Speak HTTP/2 on the HTTP port with clients that begin with it",
+);
+
+pub static HTTP_IDLE_TIMEOUT: Setting = Setting::thruster(
+    "HTTP_IDLE_TIMEOUT",
+    Kind::Limit,
+    "60s",
+    When::Live,
+    "How long a kept connection may wait for its next request; 0 means HTTP_READ_TIMEOUT, less than 0 no limit",
+);
+
+pub static HTTP_READ_TIMEOUT: Setting = Setting::thruster(
+    "HTTP_READ_TIMEOUT",
+    Kind::Limit,
+    "30s",
+    When::Live,
+    "How long a request's head may take, and its body stand still; 0 or less means no limit",
+);
+
+pub static HTTP_WRITE_TIMEOUT: Setting = Setting::thruster(
+    "HTTP_WRITE_TIMEOUT",
+    Kind::Limit,
+    "60s",
+    When::Live,
+    "How long a response may stand still because the client does not read; 0 or less means no limit",
+);
+
+pub static TARGET_TIMEOUT: Setting = Setting::ours(
+    "TARGET_TIMEOUT",
+    Kind::Limit,
+    DefaultValue::Derived {
+        meaning: "60s, or HTTP_WRITE_TIMEOUT if that is longer",
+        value: target_timeout,
+    },
+    When::Live,
+    "How long the app may take to begin its answer; 0 or less means no limit",
+);
+
+pub static TARGET_CONNECT_TIMEOUT: Setting = Setting::ours(
+    "TARGET_CONNECT_TIMEOUT",
+    Kind::Duration,
+    DefaultValue::Fixed("5s"),
+    When::Live,
+    "How long connecting to the app may take",
+);
+
+pub static THREADS: Setting = Setting::ours(
+    "THREADS",
+    Kind::Count(MOST_THREADS),
+    DefaultValue::Derived {
+        meaning: "the number of cores, at most 4",
+        value: threads,
+    },
+    When::Start,
+    "Threads that serve connections",
+);
+
+pub static LOG_FORMAT: Setting = Setting::ours(
+    "LOG_FORMAT",
+    Kind::LogFormat,
+    DefaultValue::Fixed("auto"),
+    When::Start,
+    "How log lines look; auto is text on a terminal and JSON elsewhere",
+);
+
+pub static LOG_LEVEL: Setting = Setting::ours(
+    "LOG_LEVEL",
+    Kind::LogLevel,
+    DefaultValue::Derived {
+        meaning: "info, or debug if DEBUG is on",
+        value: log_level,
+    },
+    When::Live,
+    "The least important log lines that are written",
+);
+
+pub static CACHE_SIZE: Setting = Setting::thruster(
+    "CACHE_SIZE",
+    Kind::Size,
+    "64MiB",
+    When::Live,
+    "Memory for cached responses; 0 stores nothing",
+)
+.not_built(SwitchedOnBy::MoreThanZero);
+
+pub static MAX_CACHE_ITEM_SIZE: Setting = Setting::thruster(
+    "MAX_CACHE_ITEM_SIZE",
+    Kind::Size,
+    "1MiB",
+    When::Live,
+    "Largest response that is cached",
+)
+.dialect("THRUST_MAX_CACHE_ITEM_SIZE")
+.not_built(SwitchedOnBy::MoreThanZero);
+
+pub static GZIP_COMPRESSION_ENABLED: Setting = Setting::thruster(
+    "GZIP_COMPRESSION_ENABLED",
+    Kind::Switch,
+    "on",
+    When::Live,
+    "Compress responses",
+)
+.not_built(SwitchedOnBy::On);
+
+pub static GZIP_COMPRESSION_DISABLE_ON_AUTH: Setting = Setting::thruster(
+    "GZIP_COMPRESSION_DISABLE_ON_AUTH",
+    Kind::Switch,
+    "off",
+    When::Live,
+    "Do not compress what carries credentials",
+)
+.not_built(SwitchedOnBy::On);
+
+pub static GZIP_COMPRESSION_JITTER: Setting = Setting::thruster(
+    "GZIP_COMPRESSION_JITTER",
+    Kind::Size,
+    "32",
+    When::Live,
+    "Most bytes of random padding in a compressed response",
+)
+.not_built(SwitchedOnBy::MoreThanZero);
+
+pub static X_SENDFILE_ENABLED: Setting = Setting::thruster(
+    "X_SENDFILE_ENABLED",
+    Kind::Switch,
+    "on",
+    When::Live,
+    "Send the files that the app names in X-Sendfile",
+)
+.not_built(SwitchedOnBy::On);
+
+pub static MAX_REQUEST_BODY: Setting = Setting::thruster(
+    "MAX_REQUEST_BODY",
+    Kind::Size,
+    "0",
+    When::Live,
+    "Largest request body; 0 means any size",
+)
+.not_built(SwitchedOnBy::MoreThanZero);
+
+pub static TLS_DOMAIN: Setting = Setting::thruster(
+    "TLS_DOMAIN",
+    Kind::List,
+    "",
+    When::Start,
+    "Host names to serve over TLS with certificates from ACME",
+)
+.dialect("THRUST_ACME_DOMAIN")
+.refused(SwitchedOnBy::NotEmpty);
+
+pub static HTTPS_PORT: Setting = Setting::thruster(
+    "HTTPS_PORT",
+    Kind::Port,
+    "443",
+    When::Start,
+    "Port to listen on for TLS",
+)
+.not_built(SwitchedOnBy::Nothing);
+
+pub static ACME_DIRECTORY: Setting = Setting::thruster(
+    "ACME_DIRECTORY",
+    Kind::Text,
+    "https://acme-v02.api.letsencrypt.org/directory",
+    When::Start,
+    "URL of the ACME directory",
+)
+.not_built(SwitchedOnBy::Nothing);
+
+pub static EAB_KID: Setting = Setting::thruster(
+    "EAB_KID",
+    Kind::Text,
+    "",
+    When::Start,
+    "Key id of the external account binding",
+)
+.not_built(SwitchedOnBy::Nothing);
+
+pub static EAB_HMAC_KEY: Setting = Setting::thruster(
+    "EAB_HMAC_KEY",
+    Kind::Text,
+    "",
+    When::Start,
+    "Key of the external account binding",
+)
+.secret()
+.not_built(SwitchedOnBy::Nothing);
+
+pub static STORAGE_PATH: Setting = Setting::thruster(
+    "STORAGE_PATH",
+    Kind::Path,
+    "./storage/thruster",
+    When::Start,
+    "Directory for certificates and the ACME account",
+)
+.not_built(SwitchedOnBy::Nothing);
+
+/// Every setting, in the order in which people meet them.
+pub static TABLE: [&Setting; 28] = [
+    &HTTP_PORT,
+    &TARGET_PORT,
+    &FORWARD_HEADERS,
+    &BAD_GATEWAY_PAGE,
+    &LOG_REQUESTS,
+    &DEBUG,
+    &LOG_FORMAT,
+    &LOG_LEVEL,
+    &H2C_ENABLED,
+    &HTTP_IDLE_TIMEOUT,
+    &HTTP_READ_TIMEOUT,
+    &HTTP_WRITE_TIMEOUT,
+    &TARGET_TIMEOUT,
+    &TARGET_CONNECT_TIMEOUT,
+    &THREADS,
+    &CACHE_SIZE,
+    &MAX_CACHE_ITEM_SIZE,
+    &GZIP_COMPRESSION_ENABLED,
+    &GZIP_COMPRESSION_DISABLE_ON_AUTH,
+    &GZIP_COMPRESSION_JITTER,
+    &X_SENDFILE_ENABLED,
+    &MAX_REQUEST_BODY,
+    &TLS_DOMAIN,
+    &HTTPS_PORT,
+    &ACME_DIRECTORY,
+    &EAB_KID,
+    &EAB_HMAC_KEY,
+    &STORAGE_PATH,
+];
+
+fn target_timeout(settings: &Settings, _cores: usize) -> (Value, Source) {
+    let write = settings.entry(&HTTP_WRITE_TIMEOUT);
+    match settings.limit(&HTTP_WRITE_TIMEOUT).limit() {
+        Some(limit) if limit <= TARGET_PATIENCE => {
+            (Value::Limit(Seconds::Of(TARGET_PATIENCE)), Source::Default)
+        }
+        _ => (write.value.clone(), write.source.clone()),
+    }
+}
+
+fn threads(_settings: &Settings, cores: usize) -> (Value, Source) {
+    let threads = u32::try_from(cores.clamp(1, DEFAULT_THREADS)).unwrap_or(1);
+    (Value::Count(threads), Source::Default)
+}
+
+fn log_level(settings: &Settings, _cores: usize) -> (Value, Source) {
+    match settings.switch(&DEBUG) {
+        true => (
+            Value::LogLevel(LogLevel::Debug),
+            settings.entry(&DEBUG).source.clone(),
+        ),
+        false => (Value::LogLevel(LogLevel::Info), Source::Default),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_name_is_there_once() {
+        let names: BTreeSet<_> = TABLE.iter().map(|setting| setting.name).collect();
+
+        assert_eq!(names.len(), TABLE.len());
+    }
+
+    #[test]
+    fn every_fixed_default_is_a_value_of_its_kind_as_it_would_be_printed() {
+        for setting in TABLE {
+            if let DefaultValue::Fixed(text) = setting.default {
+                let value = setting
+                    .kind
+                    .parse(text)
+                    .unwrap_or_else(|error| panic!("{}: {error}", setting.name));
+                assert_eq!(value.to_string(), text, "{}", setting.name);
+            }
+        }
+    }
+}
