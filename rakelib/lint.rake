@@ -1,0 +1,6 @@
+# frozen_string_literal: true
+
+desc "Check the Ruby code's style"
+task :lint do
+  sh "bundle", "exec", "rubocop", "--format", "simple"
+end

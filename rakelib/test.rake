@@ -1,0 +1,25 @@
+# frozen_string_literal: true
+
+require "rake/testtask"
+
+desc "Run the specs of the gem's Ruby, without Rails"
+task :spec do
+  sh "bundle", "exec", "rspec", "--exclude-pattern", "spec/packaging/**/*_spec.rb"
+end
+
+namespace :spec do
+  desc "Install each built gem into an empty GEM_HOME and run it"
+  task packaging: %w[gem gem:native] do
+    # With CARGO_TARGET_DIR the source gem's build takes the dependencies that the release build has compiled.
+    sh({ "CARGO_TARGET_DIR" => File.expand_path("target") }, "bundle", "exec", "rspec", "spec/packaging")
+  end
+end
+
+namespace :test do
+  desc "Use a Rails app behind exe/thrust over real sockets"
+  Rake::TestTask.new(:system) do |test|
+    test.libs = %w[test]
+    test.pattern = "test/system/**/*_test.rb"
+    test.warning = false
+  end
+end

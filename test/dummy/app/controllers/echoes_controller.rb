@@ -1,0 +1,8 @@
+# Answers a JSON document with the same document.
+class EchoesController < ApplicationController
+  skip_forgery_protection
+
+  def create
+    render json: request.request_parameters.except("echo"), status: :created
+  end
+end

@@ -1,0 +1,15 @@
+require_relative "boot"
+
+require "rails"
+require "action_controller/railtie"
+require "action_view/railtie"
+require "action_cable/engine"
+require "propshaft"
+require "thruster-rs"
+
+module Dummy
+  # The smallest app that shows what a proxy has to carry. It has no database.
+  class Application < Rails::Application
+    config.load_defaults 7.2
+  end
+end
