@@ -41,6 +41,8 @@ module Bench
       pids = peer.pids
       before = Usage.cpu_seconds(pids)
       outcome = load(peer, @seconds)
+      raise Error, "#{peer.name} ended under load" unless peer.running? && peer.pids == pids
+
       cpu = Usage.cpu_seconds(pids) - before
       raise Error, "#{peer.name} answered no request of #{@workload.name}" if outcome.requests.zero?
 

@@ -32,6 +32,9 @@ module Bench
       end
     end
 
+    # The part of a pace below which a run is not what its name says.
+    KEPT_PACE = 0.95
+
     # HTTP/2 with prior knowledge by h2load. `rate`, in requests per second and connection, makes it paced HTTP/1.1.
     H2load = Data.define(:connections, :streams, :rate) do
       def self.read(output)
@@ -53,25 +56,44 @@ module Bench
       def run(url, seconds:, cores:)
         pace = rate ? [ "--h1", "--rps=#{rate}" ] : [ "-m#{streams}" ]
         output = Load.capture(cores, seconds, "h2load", "-t1", "-c#{connections}", "-D#{seconds}", *pace, url)
-        self.class.read(output)
+        outcome = self.class.read(output)
+        rate ? outcome.with(faults: outcome.faults + pace_faults(outcome)) : outcome
+      end
+
+      private
+
+      # h2load says nothing of connections it has lost, but then the pace drops.
+      def pace_faults(outcome)
+        wanted = rate * connections
+        return [] if outcome.requests_per_second >= wanted * KEPT_PACE
+
+        [ "#{outcome.requests_per_second.round} requests per second instead of #{wanted}" ]
       end
     end
 
     GRACE_SECONDS = 30
 
-    # The output of a generator, which is stopped when it does not end by itself.
+    # The output of a generator, which is stopped when it does not end by itself or we are interrupted.
     def self.capture(cores, seconds, *command)
-      Open3.popen2e("taskset", "-c", cores.join(","), *command, pgroup: true) do |input, output, thread|
-        input.close
-        Timeout.timeout(seconds + GRACE_SECONDS) { output.read }.tap do |text|
-          raise Error, "#{command.first} failed: #{text.strip}" unless thread.value.success?
+      Thread.handle_interrupt(Interrupt => :never) do
+        Open3.popen2e("taskset", "-c", cores.join(","), *command, pgroup: true) do |input, output, thread|
+          input.close
+          Thread.handle_interrupt(Interrupt => :immediate) { read_until_end(command.first, seconds, output, thread) }
+        ensure
+          stop(thread)
         end
-      rescue Timeout::Error
-        raise Error, "#{command.first} did not end #{GRACE_SECONDS} s after its time"
-      ensure
-        stop(thread)
       end
     end
+
+    def self.read_until_end(name, seconds, output, thread)
+      text = Timeout.timeout(seconds + GRACE_SECONDS) { output.read }
+      raise Error, "#{name} failed: #{text.strip}" unless thread.value.success?
+
+      text
+    rescue Timeout::Error
+      raise Error, "#{name} did not end #{GRACE_SECONDS} s after its time"
+    end
+    private_class_method :read_until_end
 
     def self.stop(thread)
       Process.kill("KILL", -thread.pid) if thread.alive?

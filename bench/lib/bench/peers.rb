@@ -27,9 +27,10 @@ module Bench
     end
 
     def stop
-      @spawned.reverse_each(&:stop)
-      @spawned.clear
+      Thread.handle_interrupt(Interrupt => :never) { @spawned.pop.stop until @spawned.empty? }
     end
+
+    def running? = @server.running?
 
     def supports?(_workload) = true
 
@@ -52,7 +53,10 @@ module Bench
     def port_for(_workload) = @port
 
     def spawn(*command, cores:, env: {}, log: File.basename(command.first))
-      Spawned.new(*command, cores:, env:, log_path: File.join(@directory, "#{log}.log")).tap { @spawned << _1 }
+      # No interrupt between start and list: nobody would stop it.
+      Thread.handle_interrupt(Interrupt => :never) do
+        Spawned.new(*command, cores:, env:, log_path: File.join(@directory, "#{log}.log")).tap { @spawned << _1 }
+      end
     end
 
     def start_app

@@ -47,21 +47,23 @@ module Bench
     def comparison(result)
       workload = result.workload
       [ workload.name, cost(result, BASE), cost(result, OURS), ratio(result, OURS), limit(workload.goal),
-        bar(result), *others.map { ratio(result, _1) }, faults(result, result.peer_names) ]
+        bar(result), *others.map { ratio(result, _1) }, all_faults(result) ]
     end
 
     def figures
       @results.flat_map do |result|
         result.peer_names.map do |peer|
-          [ result.workload.name, peer, cost(result, peer), range(result.cost(peer)),
+          [ result.workload.name, peer, cost(result, peer), range(clean_cost(result, peer)),
             whole(result.detail(peer, :requests_per_second)), round(result.detail(peer, :pss)&.median),
-            whole(result.detail(peer, :fresh_rss)), faults(result, [ peer ]) ]
+            whole(result.detail(peer, :fresh_rss)), faults(result, peer) ]
         end
       end
     end
 
+    def clean_cost(result, peer) = result.faults(peer).any? ? nil : result.cost(peer)
+
     def cost(result, peer)
-      spread = result.cost(peer)
+      spread = clean_cost(result, peer)
       spread ? "#{round(spread.median)} #{result.workload.unit}" : NONE
     end
 
@@ -82,14 +84,23 @@ module Bench
       "≤ #{limit(workload.bar)} #{judged.median <= workload.bar ? "met" : "**missed**"}"
     end
 
-    def faults(result, peers)
-      texts = peers.flat_map { |peer| result.faults(peer).map { "#{peer}: #{_1}" } }.uniq
+    def all_faults(result)
+      return cell(result.failure) if result.failure
+
+      texts = result.peer_names.flat_map { |peer| result.faults(peer).map { "#{peer}: #{_1}" } }
       texts.empty? ? "0" : texts.join("; ")
     end
 
+    def faults(result, peer)
+      result.faults(peer).empty? ? "0" : result.faults(peer).join("; ")
+    end
+
+    # Text from elsewhere must not break the table.
+    def cell(text) = text.tr("\n|", "  ")
+
     def limit(value) = value.nil? ? NONE : value.is_a?(Integer) ? "#{value} KiB" : format("%.2f", value)
 
-    def range(spread) = "(#{round(spread.min)}–#{round(spread.max)})"
+    def range(spread) = spread ? "(#{round(spread.min)}–#{round(spread.max)})" : NONE
 
     def whole(spread) = spread ? spread.median.round.to_s : NONE
 

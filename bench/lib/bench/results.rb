@@ -6,8 +6,10 @@ module Bench
     def initialize(cost:, faults: [], details: {}) = super
   end
 
-  # All rounds of one workload: a list of { peer name => Sample }.
-  Result = Data.define(:workload, :rounds) do
+  # All rounds of one workload: a list of { peer name => Sample }. `failure` says why there is none.
+  Result = Data.define(:workload, :rounds, :failure) do
+    def initialize(workload:, rounds: [], failure: nil) = super
+
     def peer_names = rounds.flat_map(&:keys).uniq
 
     def cost(peer) = Spread.of(samples(peer).map(&:cost))
@@ -22,7 +24,7 @@ module Bench
     # Errors of any round void the row: a server that fails fast looks cheap.
     def faults(peer) = samples(peer).flat_map(&:faults)
 
-    def faulty? = peer_names.any? { |peer| faults(peer).any? }
+    def faulty? = !failure.nil? || peer_names.any? { |peer| faults(peer).any? }
 
     private
 

@@ -27,6 +27,10 @@ module Bench
     def run(workload, peers, directory)
       able = peers.select { |peer| peer.supports?(workload) }
       rounds(workload, able, directory).call
+    rescue Error => error
+      # The other workloads' figures stand.
+      warn "#{workload.name}: #{error.message}"
+      Result.new(workload:, failure: error.message)
     end
 
     def rounds(workload, peers, directory)

@@ -199,30 +199,31 @@ impl Connection {
 
     /// Answers every complete request received; false when the socket takes no more.
     fn answer_all(&mut self, pages: &Pages) -> io::Result<bool> {
-        loop {
-            if !self.write_answer()? {
-                return Ok(false);
-            }
-            let bytes = match self.upload.take() {
-                Some(upload) if upload.left > 0 => {
-                    self.upload = Some(upload);
-                    return Ok(true);
-                }
-                Some(upload) => response("200 OK", upload.length.to_string().as_bytes()),
-                None => match self.take_request(pages)? {
-                    Some(Reply::Now(bytes)) => bytes,
-                    Some(Reply::After(upload)) => {
-                        self.upload = Some(upload);
-                        let waiting = std::mem::take(&mut self.input);
-                        let rest = self.receive_upload(&waiting);
-                        self.input.extend_from_slice(&waiting[waiting.len() - rest..]);
+        while self.write_answer()? {
+            let bytes = match self.upload.take_if(|upload| upload.left == 0) {
+                Some(done) => response("200 OK", done.length.to_string().as_bytes()),
+                None if self.upload.is_some() => return Ok(true),
+                None => match self.take_head()? {
+                    None => return Ok(true),
+                    Some(head) if head.starts_with(b"GET ") => pages.find(&head),
+                    Some(head) => {
+                        self.start_upload(&head)?;
                         continue;
                     }
-                    None => return Ok(true),
                 },
             };
             self.answer = Some(Answer { bytes, sent: 0 });
         }
+        Ok(false)
+    }
+
+    fn start_upload(&mut self, head: &[u8]) -> io::Result<()> {
+        let length = content_length(head).ok_or(ErrorKind::InvalidData)?;
+        self.upload = Some(Upload { length, left: length });
+        let mut received = std::mem::take(&mut self.input);
+        let rest = self.receive_upload(&received);
+        self.input = received.split_off(received.len() - rest);
+        Ok(())
     }
 
     fn write_answer(&mut self) -> io::Result<bool> {
@@ -240,30 +241,13 @@ impl Connection {
         Ok(true)
     }
 
-    fn take_request(&mut self, pages: &Pages) -> io::Result<Option<Reply>> {
-        let Some(end) = self.input.windows(4).position(|bytes| bytes == b"\r\n\r\n") else {
-            let endless = self.input.len() > MAX_HEAD;
-            return if endless {
-                Err(ErrorKind::InvalidData.into())
-            } else {
-                Ok(None)
-            };
-        };
-        let head = &self.input[..end + 4];
-        let reply = if head.starts_with(b"GET ") {
-            Reply::Now(pages.find(head))
-        } else {
-            let length = content_length(head).ok_or(ErrorKind::InvalidData)?;
-            Reply::After(Upload { length, left: length })
-        };
-        self.input.drain(..end + 4);
-        Ok(Some(reply))
+    fn take_head(&mut self) -> io::Result<Option<Vec<u8>>> {
+        match self.input.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
+            Some(end) => Ok(Some(self.input.drain(..end + 4).collect())),
+            None if self.input.len() > MAX_HEAD => Err(ErrorKind::InvalidData.into()),
+            None => Ok(None),
+        }
     }
-}
-
-enum Reply {
-    Now(Rc<[u8]>),
-    After(Upload),
 }
 
 /// Whole answers, head and body, by path.
@@ -274,18 +258,17 @@ struct Pages {
 
 impl Pages {
     fn new() -> Self {
-        const KIB: usize = 1024;
-        const MIB: usize = 1024 * KIB;
-        let sizes: [(&[u8], usize); 5] = [
-            (b"/1k", KIB),
-            (b"/10k", 10 * KIB),
-            (b"/100k", 100 * KIB),
-            (b"/1m", MIB),
-            (b"/10m", 10 * MIB),
+        let sizes = [
+            ("/1k", 1),
+            ("/10k", 10),
+            ("/100k", 100),
+            ("/1m", 1024),
+            ("/10m", 10 * 1024),
         ];
-        let by_path = sizes.map(|(path, size)| (path, response("200 OK", &page(size))));
+        let page =
+            |(path, kib): (&'static str, usize)| (path.as_bytes(), response("200 OK", &page(kib * 1024)));
         Self {
-            by_path: by_path.into(),
+            by_path: sizes.map(page).into(),
             missing: response("404 Not Found", b"not found\n"),
         }
     }
