@@ -52,7 +52,7 @@ module Bench
     end
 
     def curl(*arguments)
-      output, status = Open3.capture2e("curl", "--silent", "--show-error", "--max-time", "30", *arguments)
+      output, status = Open3.capture2e("curl", "--silent", "--show-error", "--noproxy", "*", "--max-time", "30", *arguments)
       raise Error, "#{@workload.name}: curl #{arguments.last} failed: #{output.strip}" unless status.success?
 
       output

@@ -6,6 +6,7 @@ module Bench
   # Memory per idle connection: a fresh server each time, because one that has grown before has room left.
   class IdleRounds
     SETTLE_SECONDS = 0.5
+    ANSWER_SECONDS = 10
     FIRST_REQUESTS = 20
     # Sockets of this process beside those it opens to the server.
     SPARE_DESCRIPTORS = 200
@@ -47,12 +48,12 @@ module Bench
       peer.stop
     end
 
-    def connect(port) = TCPSocket.new("127.0.0.1", port)
+    def connect(port) = TCPSocket.new("127.0.0.1", port).tap { |socket| socket.timeout = ANSWER_SECONDS }
 
     def get(socket)
       socket.write("GET #{@workload.path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
       head = socket.gets("\r\n\r\n") || raise(Error, "the connection ended before the answer")
-      length = head[/^content-length: *(\d+)/i, 1] || raise(Error, "an answer without Content-Length: #{head.lines.first}")
+      length = head[/^content-length: *(\d+)/i, 1] || raise(Error, "no Content-Length in an answer: #{head}")
       socket.read(length.to_i)
     end
 

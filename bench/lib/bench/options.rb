@@ -24,7 +24,9 @@ module Bench
         parser.on("--rounds N", Integer, "measure N times (#{chosen[:rounds]})") { chosen[:rounds] = _1 }
         parser.on("--seconds N", Integer, "for N seconds each (#{chosen[:seconds]})") { chosen[:seconds] = _1 }
         parser.on("--connections N", Integer, "open N for idle (#{chosen[:connections]})") { chosen[:connections] = _1 }
-        parser.on("--peers LIST", Array, "of #{Programs::PEERS.join(",")} (#{chosen[:peers].join(",")})") { chosen[:peers] = _1 }
+        parser.on("--peers LIST", Array, "of #{Programs::PEERS.join(",")} (#{chosen[:peers].join(",")})") do |peers|
+          chosen[:peers] = peers
+        end
         parser.on("--[no-]save", "write bench/results/DATE-COMMIT.md (yes)") { chosen[:save] = _1 }
       end
     end

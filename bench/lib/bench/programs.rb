@@ -6,6 +6,8 @@ module Bench
     # Rough order: base, its tuned form, ours, the originals, the floor.
     PEERS = %w[nginx tuned thrust thruster kamal-proxy direct].freeze
 
+    TOOLS = %w[cargo curl h2load taskset wrk].freeze
+
     def initialize(env = ENV)
       @env = env
       @target = env.fetch("CARGO_TARGET_DIR", File.join(ROOT, "target"))
@@ -19,6 +21,9 @@ module Bench
 
     # Builds what the named peers need and returns them.
     def peers(names)
+      missing = TOOLS.reject { |tool| @env.fetch("PATH").split(":").any? { File.executable?(File.join(_1, tool)) } }
+      raise Error, "not on PATH: #{missing.join(", ")}; run bin/setup" if missing.any?
+
       build(names)
       names.map { |name| peer(name) }
     end
@@ -32,17 +37,19 @@ module Bench
     end
 
     def peer(name)
-      app = File.join(@target, "release/examples/bench_app")
+      app = built("examples/bench_app")
       case name
       when "nginx" then Peers::Nginx.new(name, tuned: false, app:)
       when "tuned" then Peers::Nginx.new(name, tuned: true, app:)
-      when "thrust" then Peers::Wrapper.new(name, executable: @env["THRUST"] || File.join(@target, "release/thrust"), app:)
+      when "thrust" then Peers::Wrapper.new(name, executable: @env["THRUST"] || built("thrust"), app:)
       when "thruster" then Peers::Wrapper.new(name, executable: given("BENCH_THRUSTER"), original: true, app:)
       when "kamal-proxy" then Peers::KamalProxy.new(name, executable: given("BENCH_KAMAL_PROXY"), app:)
       when "direct" then Peers::Direct.new(name, app:)
       else raise Error, "no peer is called #{name}; there are #{PEERS.join(", ")}"
       end
     end
+
+    def built(path) = File.expand_path(File.join("release", path), @target)
 
     def given(variable)
       @env[variable] || raise(Error, "#{variable} does not name the program to measure")

@@ -27,14 +27,15 @@ module Bench
     def run(workload, peers, directory)
       able = peers.select { |peer| peer.supports?(workload) }
       rounds(workload, able, directory).call
-    rescue Error => error
-      # The other workloads' figures stand.
+    rescue Error, SystemCallError, IOError => error
+      # A server that breaks its connections shows as one of the latter two. The other workloads' figures stand.
       warn "#{workload.name}: #{error.message}"
       Result.new(workload:, failure: error.message)
     end
 
     def rounds(workload, peers, directory)
-      shared = { rounds: @options.rounds, directory:, progress: ->(number, round) { report_round(workload, number, round) } }
+      progress = ->(number, round) { report_round(workload, number, round) }
+      shared = { rounds: @options.rounds, directory:, progress: }
       if workload.idle?
         IdleRounds.new(workload, peers, connections: @options.connections, **shared)
       else

@@ -7,6 +7,8 @@ module Bench
   class Spawned
     START_SECONDS = 15
     STOP_SECONDS = 5
+    # For one try of `wait_for`: a proxy may hold a request until its app has booted.
+    TRY_SECONDS = 2
 
     attr_reader :pid, :log_path
 
@@ -60,7 +62,11 @@ module Bench
     end
 
     def answering?(url)
-      Net::HTTP.get_response(URI(url)).is_a?(Net::HTTPOK)
+      uri = URI(url)
+      # The nil keeps it from a proxy that the environment may name.
+      Net::HTTP.start(uri.host, uri.port, nil, open_timeout: TRY_SECONDS, read_timeout: TRY_SECONDS) do |http|
+        http.get(uri.path).is_a?(Net::HTTPOK)
+      end
     rescue SystemCallError, IOError, Timeout::Error, Net::HTTPBadResponse
       false
     end
