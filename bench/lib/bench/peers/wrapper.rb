@@ -1,0 +1,30 @@
+# frozen_string_literal: true
+
+module Bench
+  module Peers
+    # thrust, or the original thruster: both wrap the app and know the same variables.
+    class Wrapper < Peer
+      def initialize(name, executable:, original: false, **)
+        super(name, **)
+        @executable = executable
+        @original = original
+      end
+
+      # The original makes no request ids.
+      def forwarded_headers = @original ? super - %w[X-Request-Id] : super
+
+      private
+
+      def start_processes
+        # The child would run on our cores; taskset moves it to the app's, then becomes it.
+        @server = spawn(@executable, "taskset", "-c", @cores.load.join(","), @app, cores: @cores.server, log: name, env:)
+      end
+
+      def env
+        shared = { "THRUSTER_HTTP_PORT" => @port.to_s, "THRUSTER_TARGET_PORT" => @app_port.to_s,
+                   "THRUSTER_H2C_ENABLED" => "1" }
+        @original ? shared : shared.merge("THRUSTER_THREADS" => @threads.to_s)
+      end
+    end
+  end
+end

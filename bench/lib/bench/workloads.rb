@@ -1,0 +1,41 @@
+# frozen_string_literal: true
+
+module Bench
+  # One row of the ladder. `goal` and `bar` bound the ratio to nginx, or for `idle` the KiB per connection.
+  Workload = Data.define(:name, :what, :path, :load, :threads, :goal, :bar) do
+    def initialize(name:, what:, load:, path: "/1k", threads: 1, goal: nil, bar: nil) = super
+
+    # Idle connections are not driven by a generator: `load` is nil.
+    def idle? = load.nil?
+    def protocol = idle? ? :http1 : load.protocol
+    def upload? = load.respond_to?(:script) && !load.script.nil?
+    def unit = idle? ? "KiB" : "µs"
+  end
+
+  # Rows are added here and nowhere else, as long as wrk or h2load can drive them.
+  WORKLOADS = [
+    Workload.new(name: "w1", what: "1 KB GET, keep-alive, 1 core", load: Load::Wrk.new(connections: 32),
+      goal: 0.90, bar: 1.00),
+    Workload.new(name: "w1x2", what: "w1 on 2 cores", load: Load::Wrk.new(connections: 64, threads: 2), threads: 2,
+      goal: 0.85),
+    Workload.new(name: "rate1", what: "w1 at 2,000 req/s", load: Load::H2load.new(connections: 20, rate: 100),
+      goal: 0.85),
+    Workload.new(name: "n10k", what: "10 KB", path: "/10k", load: Load::Wrk.new(connections: 32), goal: 0.90),
+    Workload.new(name: "n100k", what: "100 KB", path: "/100k", load: Load::Wrk.new(connections: 16),
+      goal: 0.60, bar: 0.65),
+    Workload.new(name: "n1m", what: "1 MB", path: "/1m", load: Load::Wrk.new(connections: 8), goal: 0.55),
+    Workload.new(name: "n10m", what: "10 MB", path: "/10m", load: Load::Wrk.new(connections: 4), goal: 0.55),
+    Workload.new(name: "up10m", what: "10 MB upload", path: "/upload",
+      load: Load::Wrk.new(connections: 4, script: "upload.lua"), goal: 0.70),
+    Workload.new(name: "close", what: "connection per request",
+      load: Load::Wrk.new(connections: 32, headers: { "Connection" => "close" }), goal: 1.15),
+    Workload.new(name: "h2w1", what: "1 KB, HTTP/2, 10 connections, 100 streams each",
+      load: Load::H2load.new(connections: 10, streams: 100), goal: 0.70, bar: 0.90),
+    Workload.new(name: "h2w1s", what: "the same, 10 streams each",
+      load: Load::H2load.new(connections: 10, streams: 10), goal: 1.00),
+    Workload.new(name: "idle", what: "memory per idle connection", load: nil, goal: 4, bar: 6)
+  ].to_h { |workload| [ workload.name, workload ] }.freeze
+
+  # What runs when no workload is named.
+  USUAL_WORKLOADS = %w[w1 w1x2 n10k n100k up10m h2w1 idle].freeze
+end
