@@ -26,15 +26,19 @@ pub(crate) struct Launch {
 impl Launch {
     /// Runs `thrust WORDS…`: options, if any, and the command to wrap.
     pub(crate) fn new<W: AsRef<OsStr>>(words: impl IntoIterator<Item = W>) -> Self {
-        let launch = Self {
+        Self::bare(words)
+            .env("THRUSTER_HTTP_PORT", "0")
+            .env("THRUSTER_LOG_FORMAT", "json")
+    }
+
+    /// Runs `thrust WORDS…` with every default as it is, the port included.
+    pub(crate) fn bare<W: AsRef<OsStr>>(words: impl IntoIterator<Item = W>) -> Self {
+        Self {
             words: owned(words),
             through: Vec::new(),
             environment: Vec::new(),
             stdin: None,
-        };
-        launch
-            .env("THRUSTER_HTTP_PORT", "0")
-            .env("THRUSTER_LOG_FORMAT", "json")
+        }
     }
 
     /// Wraps `sh -c SCRIPT`.
