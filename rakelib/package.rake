@@ -27,5 +27,7 @@ namespace :gem do
       spec.extensions = []
       spec.files = spec.files.grep_v(%r{\A(ext/|Cargo\.)}) + [ binary ]
     end
+  ensure
+    rm_rf File.dirname(binary) # exe/thrust would prefer it in this checkout, however old it gets.
   end
 end

@@ -52,6 +52,21 @@ RSpec.describe "The gem in a bundle" do
     expect(version.errors).to be_empty
   end
 
+  it "names the command that builds the binary anew; that helps" do
+    bundle Packaged.source
+    cargo = write_program(File.join(@root, "cargo"), <<~SH)
+      while [ "$1" != --root ]; do shift; done
+      mkdir -p "$2/bin" && echo 'echo repaired' > "$2/bin/thrust"
+    SH
+
+    command = in_app("bin/thrust", "--version", CARGO: cargo).errors[/`(THRUSTER_BUILD=1 [^`]+)`/, 1]
+    repair = in_app("sh", "-c", command, CARGO: cargo)
+
+    expect(command).to eq("THRUSTER_BUILD=1 bundle pristine thruster-rs")
+    expect(repair.status).to be_success, repair.output + repair.errors
+    expect(in_app("bin/thrust", "--version").output).to eq("repaired\n")
+  end
+
   it "names the platform that the lockfile lacks when Bundler chose the gem without a binary" do
     bundle Packaged.source
     lockfile = File.join(app, "Gemfile.lock")

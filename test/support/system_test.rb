@@ -4,9 +4,16 @@
 class SystemTest < ActiveSupport::TestCase
   include Eventually
 
+  @@shared = @@failure = nil
+
   class << self
+    # A server that did not start is not tried again: each try takes a minute.
     def shared
+      raise @@failure if @@failure
+
       @@shared ||= ThrustServer.new.tap { |server| Minitest.after_run { server.stop } }
+    rescue StandardError => error
+      raise @@failure = error
     end
   end
 

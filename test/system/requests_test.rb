@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require "test_helper"
+require "open3"
 
 class RequestsTest < SystemTest
   test "the app hears of the client: host, address, scheme, start and id of the request" do
@@ -78,6 +79,16 @@ class RequestsTest < SystemTest
 
     assert_equal 499, line["status"]
     assert_operator line["dur"], :<, 3000
+  end
+
+  test "a client that begins with HTTP/2 is served over HTTP/2" do
+    url = "http://127.0.0.1:#{thrust.port}/request?over=h2"
+
+    answer, status = Open3.capture2("curl", "--silent", "--max-time", "20", "--http2-prior-knowledge", url)
+
+    assert status.success?, status.to_s
+    assert_equal "/request?over=h2", JSON.parse(answer)["target"]
+    eventually("a log line that says HTTP/2.0") { thrust.log.any? { _1["proto"] == "HTTP/2.0" && _1["query"] == "over=h2" } }
   end
 
   test "a JSON document comes back as it was" do

@@ -62,7 +62,7 @@ class TransfersTest < SystemTest
     assert_equal [ 16 * MEGABYTE.bytesize, expected_digest(16) ], [ size, digest ]
   end
 
-  test "a client that stops reading a download ends it" do
+  test "a client that leaves in the middle of a download is logged with 499 and what it got" do
     socket = thrust.socket
     socket.write "GET /downloads/512?left=early HTTP/1.1\r\nHost: localhost\r\n\r\n"
     socket.readpartial(1024)
@@ -70,6 +70,7 @@ class TransfersTest < SystemTest
 
     line = request_line("/downloads/512")
 
+    assert_equal 499, line["status"]
     assert_operator line["resp_content_length"], :<, 512 * MEGABYTE.bytesize
   end
 

@@ -21,5 +21,6 @@ pub mod process;
 pub mod server;
 mod stages;
 mod stream;
+mod text;
 mod timer;
 mod upstream;

@@ -24,7 +24,7 @@ pub(crate) struct Pipeline {
 
 impl Pipeline {
     /// Answers one request. Never fails: an error becomes the page that the client sees.
-    pub(crate) async fn handle(&self, mut request: Request, client: &Client) -> Response {
+    pub(crate) async fn handle(&self, mut request: Box<Request>, client: &Client) -> Response {
         let id = request_id::assign(&mut request.headers);
         request_start::mark(&mut request.headers, SystemTime::now());
         // Written when it is dropped, so a client that leaves is logged too.
@@ -41,7 +41,7 @@ impl Pipeline {
         finish(response, id, entry)
     }
 
-    async fn respond(&self, request: Request, client: &Client) -> Result<Response, ProxyError> {
+    async fn respond(&self, request: Box<Request>, client: &Client) -> Result<Response, ProxyError> {
         if request.target.as_bytes() == b"*" {
             // About the server as a whole (RFC 9110 section 9.3.7), which no app can answer for.
             return Ok(Response::new(Body::empty()));

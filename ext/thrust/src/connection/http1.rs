@@ -139,19 +139,21 @@ async fn next_head(
 async fn exchange(link: &Arc<Link>, head: &Bytes, client: Client, core: &Arc<Core>) -> After {
     let head = match head::parse_request(head) {
         Ok(head) => head,
-        Err(error) => return answer::refuse(link, error.into(), client, core).await,
+        Err(error) => return Box::pin(answer::refuse(link, error.into(), client, core)).await,
     };
     let facts = Facts::of(&head);
     let request = request(link, head);
 
     let mut gone = std::pin::pin!(link.stream.closed_by_peer());
-    let mut handled = std::pin::pin!(core.pipeline.handle(request, &client));
-    // Dropping `handled` cancels the request to the app and writes the log line.
-    let response = poll_fn(|cx| match handled.as_mut().poll(cx) {
-        Poll::Ready(response) => Poll::Ready(Some(response)),
-        Poll::Pending => gone.as_mut().poll(cx).map(|()| None),
-    })
-    .await;
+    let response = {
+        let mut handled = std::pin::pin!(core.pipeline.handle(request, &client));
+        // A client that left drops `handled`, which cancels the request to the app and writes the log line.
+        poll_fn(|cx| match handled.as_mut().poll(cx) {
+            Poll::Ready(response) => Poll::Ready(Some(response)),
+            Poll::Pending => gone.as_mut().poll(cx).map(|()| None),
+        })
+        .await
+    };
     let Some(response) = response else {
         return After::Close;
     };
@@ -169,7 +171,7 @@ async fn exchange(link: &Arc<Link>, head: &Bytes, client: Client, core: &Arc<Cor
 }
 
 /// What the pipeline gets to see.
-fn request(link: &Arc<Link>, head: RequestHead) -> Request {
+fn request(link: &Arc<Link>, head: RequestHead) -> Box<Request> {
     let RequestHead {
         method,
         target,
@@ -185,7 +187,8 @@ fn request(link: &Arc<Link>, head: RequestHead) -> Request {
     } else {
         ClientBody::new(link.clone(), decoder).into()
     };
-    Request {
+    // Boxed: it passes through several futures, and each would hold it twice.
+    Box::new(Request {
         method,
         target,
         version,
@@ -198,7 +201,7 @@ fn request(link: &Arc<Link>, head: RequestHead) -> Request {
         expects_continue: fields.expect.is_some() && !body.is_over(),
         body,
         interim: (version == Version::HTTP_11).then(|| Interim::new(link.clone())),
-    }
+    })
 }
 
 /// Closes in a way that lets the client read its answer first (RFC 9112 section 9.6).

@@ -45,7 +45,8 @@ pub(super) async fn serve(stream: Stream, received: Bytes, client: Client, core:
         let (core, streams) = (core.clone(), streams.clone());
         move |request| {
             let (core, open) = (core.clone(), Streams::open(&streams));
-            async move { Ok::<_, Infallible>(answer(&core, client, request, open).await) }
+            // Boxed, because hyper moves it several times on its way into a task.
+            Box::pin(async move { Ok::<_, Infallible>(answer(&core, client, request, open).await) })
         }
     });
     let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
@@ -101,7 +102,7 @@ async fn answer(
 /// # Errors
 ///
 /// What RFC 9113 section 8 lets through and we do not.
-fn read(request: http::Request<Incoming>, limit: Option<Duration>) -> Result<Request, HeadError> {
+fn read(request: http::Request<Incoming>, limit: Option<Duration>) -> Result<Box<Request>, HeadError> {
     let (mut parts, body) = request.into_parts();
     if parts.method == Method::CONNECT || parts.method == Method::TRACE {
         return Err(HeadError::MethodNotAllowed);
@@ -136,7 +137,7 @@ fn read(request: http::Request<Incoming>, limit: Option<Duration>) -> Result<Req
     // A 100 cannot be sent on this connection; the client goes on after a while of its own choosing.
     parts.headers.remove(header::EXPECT);
 
-    Ok(Request {
+    Ok(Box::new(Request {
         method: parts.method,
         target,
         version: Version::HTTP_2,
@@ -150,7 +151,7 @@ fn read(request: http::Request<Incoming>, limit: Option<Duration>) -> Result<Req
             StreamBody::new(body, limit).into()
         },
         interim: None,
-    })
+    }))
 }
 
 /// One `Cookie` field from several, for HTTP/1 knows no others (RFC 9113 section 8.2.3).

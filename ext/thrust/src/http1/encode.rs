@@ -5,6 +5,8 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, StatusCode, Version, header};
 
+use crate::text;
+
 /// How a message body is delimited (RFC 9112 section 6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Framing {
@@ -91,7 +93,7 @@ pub(crate) fn interim(status: StatusCode, headers: &HeaderMap) -> Vec<u8> {
 /// Appends `Content-Length`.
 pub(crate) fn content_length(out: &mut Vec<u8>, length: u64) {
     out.extend_from_slice(b"Content-Length: ");
-    out.extend_from_slice(itoa(length, &mut [0; 20]));
+    text::number(out, length);
     out.extend_from_slice(b"\r\n");
 }
 
@@ -129,20 +131,6 @@ fn status_line(out: &mut Vec<u8>, version: Version, status: StatusCode) {
     out.push(b' ');
     out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
     out.extend_from_slice(b"\r\n");
-}
-
-/// `number` in decimal, at the end of `digits`.
-fn itoa(number: u64, digits: &mut [u8; 20]) -> &[u8] {
-    let mut start = digits.len();
-    let mut left = number;
-    loop {
-        start -= 1;
-        digits[start] = b"0123456789"[usize::try_from(left % 10).unwrap_or_default()];
-        left /= 10;
-        if left == 0 {
-            return &digits[start..];
-        }
-    }
 }
 
 /// Bytes on their way out: what we wrote ourselves, then a piece of a body as it came, then what follows it.

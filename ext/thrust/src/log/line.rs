@@ -1,8 +1,10 @@
 //! How a line of the log looks. Whatever a client sends, it stays one line.
 
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::text;
 
 /// The shape of the lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,10 +64,15 @@ impl Clock {
             );
         }
         out.extend_from_slice(self.text.as_bytes());
-        let nanoseconds = since.subsec_nanos();
-        if nanoseconds > 0 {
-            let digits = format!(".{nanoseconds:09}");
-            out.extend_from_slice(digits.trim_end_matches('0').as_bytes());
+        let mut left = since.subsec_nanos();
+        if left > 0 {
+            out.push(b'.');
+        }
+        let mut digit = 100_000_000;
+        while left > 0 {
+            out.push(b'0' + u8::try_from(left / digit).unwrap_or_default());
+            left %= digit;
+            digit /= 10;
         }
         out.push(b'Z');
     }
@@ -119,19 +126,19 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// Adds what prints without anything that needs quoting.
-    pub(crate) fn display(&mut self, name: &str, value: &dyn fmt::Display) {
+    /// Adds what `write` appends, in which nothing needs quoting.
+    pub(crate) fn written(&mut self, name: &str, write: impl FnOnce(&mut Vec<u8>)) {
         self.name(name);
         let quote: &[u8] = if self.format == Format::Json { b"\"" } else { b"" };
         self.out.extend_from_slice(quote);
-        let _ = write!(self.out, "{value}");
+        write(self.out);
         self.out.extend_from_slice(quote);
     }
 
     /// Adds a number.
-    pub(crate) fn number(&mut self, name: &str, value: i128) {
+    pub(crate) fn number(&mut self, name: &str, value: impl itoa::Integer) {
         self.name(name);
-        let _ = write!(self.out, "{value}");
+        text::number(self.out, value);
     }
 
     /// Adds a list, given as JSON.
@@ -166,8 +173,17 @@ impl<'a> Line<'a> {
 }
 
 fn json_string(out: &mut Vec<u8>, text: &str) {
-    // Cannot fail: a str is valid and a Vec takes everything.
-    let _ = serde_json::to_writer(out, text);
+    if text
+        .bytes()
+        .all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\'))
+    {
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+    } else {
+        // Cannot fail: a str is valid and a Vec takes everything.
+        let _ = serde_json::to_writer(out, text);
+    }
 }
 
 fn is_plain_word(text: &str) -> bool {

@@ -90,7 +90,7 @@ fn write_all(format: Format, messages: &Receiver<Message>, dropped: &AtomicU64) 
                         Level::Warn,
                         message,
                     );
-                    line.number("count", count.into());
+                    line.number("count", count);
                     line.end();
                     write_stdout(&out);
                 }

@@ -5,6 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::text;
+
 const X_REQUEST_START: HeaderName = HeaderName::from_static("x-request-start");
 
 /// Sets `X-Request-Start: t=<milliseconds since 1970>`, unless a proxy before us did (spec/thruster.md section 6).
@@ -16,8 +18,10 @@ pub(crate) fn mark(headers: &mut HeaderMap, now: SystemTime) {
         return;
     }
     let milliseconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-    let value = HeaderValue::from_maybe_shared(Bytes::from(format!("t={milliseconds}")))
-        .expect("digits are a header value");
+    let mut value = Vec::with_capacity(20);
+    value.extend_from_slice(b"t=");
+    text::number(&mut value, milliseconds);
+    let value = HeaderValue::from_maybe_shared(Bytes::from(value)).expect("digits are a header value");
     headers.insert(X_REQUEST_START, value);
 }
 

@@ -25,7 +25,7 @@ pub(crate) struct AnswerBody {
 
 #[derive(Debug)]
 struct Asking {
-    connection: Connection,
+    connection: Box<Connection>,
     upload: Upload,
     /// Where the connection goes afterwards, if the app keeps it.
     home: Option<Arc<Pool>>,
@@ -35,7 +35,7 @@ struct Asking {
 
 impl AnswerBody {
     pub(super) fn new(
-        connection: Connection,
+        connection: Box<Connection>,
         decoder: BodyDecoder,
         upload: Upload,
         home: Option<Arc<Pool>>,
@@ -144,13 +144,13 @@ impl AnswerBody {
 /// A connection that has changed its protocol.
 #[derive(Debug)]
 pub(crate) struct Tunnel {
-    connection: Connection,
+    connection: Box<Connection>,
     /// The protocol it has changed to, as the app named it.
     pub(crate) protocol: Option<HeaderValue>,
 }
 
 impl Tunnel {
-    pub(super) fn new(connection: Connection, protocol: Option<HeaderValue>) -> Self {
+    pub(super) fn new(connection: Box<Connection>, protocol: Option<HeaderValue>) -> Self {
         Self { connection, protocol }
     }
 

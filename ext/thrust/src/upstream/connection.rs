@@ -74,7 +74,7 @@ impl Connection {
 
 impl Upstream {
     /// Opens a connection: the app may listen on IPv4, on IPv6 or on both.
-    pub(super) async fn connect(&self) -> Result<Connection, ProxyError> {
+    pub(super) async fn connect(&self) -> Result<Box<Connection>, ProxyError> {
         let target = self.options.target;
         let limit = self.options.connect_timeout;
         let addresses: [SocketAddr; 2] = [
@@ -89,7 +89,7 @@ impl Upstream {
             }
         };
         match tokio::time::timeout(limit, connected).await {
-            Ok(Ok(socket)) => Ok(Connection::new(Stream::new(socket))),
+            Ok(Ok(socket)) => Ok(Box::new(Connection::new(Stream::new(socket)))),
             Ok(Err(source)) => Err(ProxyError::Connect { target, source }),
             Err(_) => Err(ProxyError::ConnectSlow { target, limit }),
         }

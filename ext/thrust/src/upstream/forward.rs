@@ -54,7 +54,11 @@ impl Upstream {
     ///
     /// The app cannot be reached, does not answer in time, or what it answers is no HTTP; the request's body cannot
     /// be read.
-    pub(crate) async fn forward(&self, request: Request, client: &Client) -> Result<Response, ProxyError> {
+    pub(crate) async fn forward(
+        &self,
+        request: Box<Request>,
+        client: &Client,
+    ) -> Result<Response, ProxyError> {
         let head = headers::request_head(&request, client, &self.options);
         let mut upload = Upload::new(&head, request.body, request.expects_continue);
         let question = Question {
@@ -66,42 +70,51 @@ impl Upstream {
             interim: request.interim,
         };
 
-        let (connection, reused) = match self.pool.take(question.idempotent) {
-            Some(connection) => (Ok(connection), true),
-            None => (self.connect().await, false),
-        };
-        let failure = match connection {
-            Ok(connection) => match self.ask(connection, &mut upload, &question).await {
+        let mut kept = self.pool.take(question.idempotent);
+        let mut repeated = false;
+        loop {
+            let reused = kept.is_some();
+            let failure = match self.attempt(kept.take(), &mut upload, &question).await {
                 Ok((connection, head)) => return self.respond(connection, head, upload, &question),
                 Err(failure) => failure,
-            },
-            Err(error) => Failure {
+            };
+            let untouched = failure.unsent || question.bodiless || upload.is_held();
+            let harmless = failure.unsent || (reused && failure.unanswered && question.idempotent);
+            // Once: a fresh connection fails for a reason that a third one would meet too.
+            if repeated || !untouched || !harmless {
+                return Err(failure.error);
+            }
+            repeated = true;
+            upload.restart(&question.head);
+        }
+    }
+
+    /// Sends the request once, on the connection that was kept or on a fresh one.
+    async fn attempt(
+        &self,
+        kept: Option<Box<Connection>>,
+        upload: &mut Upload,
+        question: &Question,
+    ) -> Result<(Box<Connection>, ResponseHead), Failure> {
+        let connection = match kept {
+            Some(connection) => connection,
+            // Boxed: it is rare, and its size would weigh on every request.
+            None => Box::pin(self.connect()).await.map_err(|error| Failure {
                 unsent: matches!(error, ProxyError::Connect { .. }),
                 unanswered: false,
                 error,
-            },
+            })?,
         };
-        let untouched = failure.unsent || question.bodiless || upload.is_held();
-        let harmless = failure.unsent || (reused && failure.unanswered && question.idempotent);
-        if !(untouched && harmless) {
-            return Err(failure.error);
-        }
-        // Once: a fresh connection fails for a reason that a third one would meet too.
-        upload.restart(&question.head);
-        let connection = self.connect().await?;
-        match self.ask(connection, &mut upload, &question).await {
-            Ok((connection, head)) => self.respond(connection, head, upload, &question),
-            Err(failure) => Err(failure.error),
-        }
+        self.ask(connection, upload, question).await
     }
 
     /// Sends the request until a final head comes.
     async fn ask(
         &self,
-        mut connection: Connection,
+        mut connection: Box<Connection>,
         upload: &mut Upload,
         question: &Question,
-    ) -> Result<(Connection, ResponseHead), Failure> {
+    ) -> Result<(Box<Connection>, ResponseHead), Failure> {
         let target = self.options.target;
         let mut interim = 0;
         loop {
@@ -179,7 +192,7 @@ impl Upstream {
     /// Makes our answer from the app's head (RFC 9112 section 6.3).
     fn respond(
         &self,
-        mut connection: Connection,
+        mut connection: Box<Connection>,
         head: ResponseHead,
         upload: Upload,
         question: &Question,

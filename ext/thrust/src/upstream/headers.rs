@@ -1,14 +1,13 @@
 //! What the app is told of a request: its head, without what is a matter between the client and us, and with what
 //! only we know (spec/thruster.md sections 9.3 and 9.4).
 
-use std::io::Write as _;
-
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Version};
 
 use super::Options;
 use crate::exchange::{Client, Request};
 use crate::http1::encode;
+use crate::text;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -81,7 +80,8 @@ pub(super) fn request_head(request: &Request, client: &Client, options: &Options
 
 fn is_passed_on(name: &HeaderName) -> bool {
     let name = name.as_str();
-    !OURS.contains(&name) && !(name.contains('_') && UNSHADOWED.contains(&name.replace('_', "-").as_str()))
+    let shadows = name.contains('_') && UNSHADOWED.contains(&name.replace('_', "-").as_str());
+    !shadows && !OURS.contains(&name)
 }
 
 fn forwarded(out: &mut Vec<u8>, headers: &HeaderMap, host: &[u8], client: &Client, believed: bool) {
@@ -96,8 +96,8 @@ fn forwarded(out: &mut Vec<u8>, headers: &HeaderMap, host: &[u8], client: &Clien
             out.extend_from_slice(b", ");
         }
     }
-    // Writing to a Vec cannot fail.
-    let _ = write!(out, "{}\r\n", client.peer.ip());
+    text::address(out, client.peer.ip());
+    out.extend_from_slice(b"\r\n");
 
     let given = |name| {
         headers

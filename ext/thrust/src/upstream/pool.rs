@@ -13,7 +13,7 @@ const MAX_IDLE: Duration = Duration::from_secs(15);
 /// How long ago a connection was last used that may carry a request which must not be sent twice.
 const MAX_IDLE_UNREPEATABLE: Duration = Duration::from_secs(1);
 /// Connections that wait at most; the one that waited longest is closed.
-const MAX_CONNECTIONS: usize = 64;
+const MAX_CONNECTIONS: usize = 1024;
 
 /// The connections of one core.
 #[derive(Debug, Default)]
@@ -29,13 +29,13 @@ struct Idle {
 
 #[derive(Debug)]
 struct Waiting {
-    connection: Connection,
+    connection: Box<Connection>,
     since: Instant,
 }
 
 impl Pool {
     /// Takes the connection used last that still is good; `repeatable` says whether the request may be sent twice.
-    pub(super) fn take(&self, repeatable: bool) -> Option<Connection> {
+    pub(super) fn take(&self, repeatable: bool) -> Option<Box<Connection>> {
         let limit = if repeatable {
             MAX_IDLE
         } else {
@@ -55,7 +55,7 @@ impl Pool {
     }
 
     /// Takes back a connection whose answer was read to its end.
-    pub(super) fn give_back(self: &Arc<Self>, connection: Connection) {
+    pub(super) fn give_back(self: &Arc<Self>, connection: Box<Connection>) {
         let mut idle = self.lock();
         let too_many = if idle.connections.len() < MAX_CONNECTIONS {
             None
@@ -112,13 +112,13 @@ mod tests {
     use crate::stream::Stream;
     use tokio::net::{TcpListener, TcpStream};
 
-    async fn connection(listener: &TcpListener) -> (Connection, TcpStream) {
+    async fn connection(listener: &TcpListener) -> (Box<Connection>, TcpStream) {
         let (connected, accepted) = tokio::join!(
             TcpStream::connect(listener.local_addr().unwrap()),
             listener.accept()
         );
         (
-            Connection::new(Stream::new(connected.unwrap())),
+            Box::new(Connection::new(Stream::new(connected.unwrap()))),
             accepted.unwrap().0,
         )
     }

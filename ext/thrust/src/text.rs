@@ -1,0 +1,60 @@
+//! Numbers and addresses as text, for what is written on every request: `core::fmt` costs ten times as much.
+
+use std::net::{IpAddr, SocketAddr};
+
+/// Appends `number` in decimal.
+pub(crate) fn number(out: &mut Vec<u8>, number: impl itoa::Integer) {
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+}
+
+/// Appends an address as RFC 5952 writes it.
+pub(crate) fn address(out: &mut Vec<u8>, address: IpAddr) {
+    match address {
+        IpAddr::V4(address) => {
+            let [first, rest @ ..] = address.octets();
+            number(out, first);
+            for octet in rest {
+                out.push(b'.');
+                number(out, octet);
+            }
+        }
+        IpAddr::V6(address) => out.extend_from_slice(address.to_string().as_bytes()),
+    }
+}
+
+/// Appends an address and its port; an IPv6 address stands in brackets.
+pub(crate) fn socket_address(out: &mut Vec<u8>, peer: SocketAddr) {
+    match peer {
+        SocketAddr::V4(peer) => {
+            address(out, IpAddr::V4(*peer.ip()));
+            out.push(b':');
+            number(out, peer.port());
+        }
+        SocketAddr::V6(peer) => out.extend_from_slice(peer.to_string().as_bytes()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_written_as_the_standard_library_does() {
+        for text in [
+            "0.0.0.0:0",
+            "127.0.0.1:80",
+            "255.250.9.10:65535",
+            "[::1]:5",
+            "[2001:db8::a]:443",
+        ] {
+            let peer: SocketAddr = text.parse().unwrap();
+            let (mut whole, mut bare) = (Vec::new(), Vec::new());
+
+            socket_address(&mut whole, peer);
+            address(&mut bare, peer.ip());
+
+            assert_eq!(whole, text.as_bytes());
+            assert_eq!(bare, peer.ip().to_string().as_bytes());
+        }
+    }
+}
