@@ -40,8 +40,16 @@ pub(super) enum Event {
     Relay(Relayed),
 }
 
-/// The handlers of SIGINT, SIGTERM and SIGCHLD. From the first on these signals no longer end us, and they stay
-/// handled when this is dropped.
+/// Signals that say nothing to us, and would end us if nobody took them: whoever sends one means the app. Handled and
+/// not ignored, because a child inherits what is ignored.
+const MEANINGLESS: [SignalKind; 3] = [
+    SignalKind::user_defined1(),
+    SignalKind::user_defined2(),
+    SignalKind::alarm(),
+];
+
+/// The handlers of SIGINT, SIGTERM and SIGCHLD, and of what says nothing to us. From the first on these signals no
+/// longer end us, and they stay handled when this is dropped.
 #[derive(Debug)]
 pub struct Signals {
     interrupt: unix::Signal,
@@ -61,6 +69,9 @@ impl Signals {
     ///
     /// Outside a tokio runtime with I/O enabled.
     pub fn new() -> io::Result<Self> {
+        for kind in MEANINGLESS {
+            drop(signal(kind)?);
+        }
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
