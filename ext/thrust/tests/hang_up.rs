@@ -197,9 +197,9 @@ fn before(work: impl Fn(&mut App) + Send + Sync + 'static) -> (TestProxy, TestTa
     let (told, steps) = channel();
     let target = TestTarget::start(move |app| {
         work(app);
-        told.send("read").unwrap();
+        told.send("read").expect("the test listens");
         app.wire.read_to_end();
-        told.send("closed").unwrap();
+        told.send("closed").expect("the test listens");
     });
     let proxy = Launch::before(&target).start();
     (proxy, target, Steps(steps))

@@ -345,14 +345,20 @@ fn with_h2c_off_the_preface_is_refused_and_never_reaches_the_app() {
 }
 
 async fn connect(proxy: &TestProxy) -> SendRequest<Bytes> {
-    let socket = TcpStream::connect(("127.0.0.1", proxy.port())).await.unwrap();
-    let (client, connection) = h2::client::handshake(socket).await.unwrap();
+    let socket = TcpStream::connect(("127.0.0.1", proxy.port()))
+        .await
+        .expect("the proxy listens");
+    let (client, connection) = h2::client::handshake(socket)
+        .await
+        .expect("the proxy speaks HTTP/2");
     tokio::spawn(connection);
     client
 }
 
 fn get(path: &str) -> Request<()> {
-    Request::get(format!("http://a/{path}")).body(()).unwrap()
+    Request::get(format!("http://a/{path}"))
+        .body(())
+        .expect("a path makes a target")
 }
 
 type Answer = (Response<()>, Vec<u8>, Option<HeaderMap>);

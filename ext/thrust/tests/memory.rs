@@ -106,7 +106,8 @@ fn send_all(wire: &mut support::Wire, piece: &[u8], length: u64) {
 }
 
 fn assert_flat(proxy: &TestProxy, what: &str, framing: Framing) {
-    let status = fs::read_to_string(format!("/proc/{}/status", proxy.pid().as_raw_nonzero())).unwrap();
+    let status = fs::read_to_string(format!("/proc/{}/status", proxy.pid().as_raw_nonzero()))
+        .expect("the proxy is running");
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let peak: u64 = peak
         .and_then(|peak| peak.trim().strip_suffix(" kB")?.parse().ok())
