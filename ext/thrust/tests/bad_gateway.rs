@@ -56,6 +56,21 @@ fn without_a_page_the_502_is_empty() {
 }
 
 #[test]
+fn with_debug_on_the_log_says_that_there_is_no_page() {
+    let proxy = without_an_app()
+        .env("BAD_GATEWAY_PAGE", "/no/such/page.html")
+        .env("DEBUG", "1")
+        .start();
+
+    let line = proxy.wait_for_log("No custom 502 page found");
+
+    assert_eq!(
+        (&line["level"], &line["path"]),
+        (&"DEBUG".into(), &"/no/such/page.html".into())
+    );
+}
+
+#[test]
 fn the_log_says_why_and_the_client_does_not() {
     let proxy = without_an_app().env("BAD_GATEWAY_PAGE", "").start();
 

@@ -112,7 +112,7 @@ fn what_belongs_to_the_apps_hop_does_not_reach_the_client() {
     let target = TestTarget::answering(
         "HTTP/1.1 299 Very Fine\r\nX-Named: 1\r\nConnection: X-Named, Content-Length\r\nKeep-Alive: timeout=5\r\n\
          Proxy-Authenticate: Basic\r\nTE: trailers\r\nUpgrade: h2c\r\nServer: puma\r\nSet-Cookie: a=1\r\n\
-         Set-Cookie: b=2\r\nX-Accel-Redirect: /x\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 5\r\n\r\nhello",
+         Set-Cookie: b=2\r\nX-Sendfile: /x\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 5\r\n\r\nhello",
     );
     let proxy = Launch::before(&target).start();
 
@@ -130,10 +130,44 @@ fn what_belongs_to_the_apps_hop_does_not_reach_the_client() {
     }
     assert_eq!(seen.first_line(), "HTTP/1.1 299 ");
     assert_eq!(seen.header("server").as_deref(), Some("puma"));
+    assert_eq!(seen.header("x-sendfile").as_deref(), Some("/x"));
     assert_eq!(seen.header_lines("set-cookie"), ["a=1", "b=2"]);
     assert_eq!(seen.header_lines("date"), ["Sun, 06 Nov 1994 08:49:37 GMT"]);
     assert_eq!(seen.text(), "hello");
     assert_eq!(seen.header("content-type"), None, "nothing is guessed");
+}
+
+#[test]
+fn codings_ranges_and_lengths_pass_as_they_are() {
+    let target = TestTarget::answering(
+        "HTTP/1.1 206 Partial Content\r\nContent-Type: text/plain\r\nContent-Encoding: gzip\r\n\
+         Content-Range: bytes 0-4/9\r\nAccept-Ranges: bytes\r\nEtag: \"a\"\r\nContent-Length: 5\r\n\r\nhello",
+    );
+    let proxy = Launch::before(&target).start();
+    let mut client = proxy.connect();
+
+    client.get("/");
+    let answer = client
+        .ask("GET / HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip;q=0.5, br\r\nRange: bytes=0-4\r\n\r\n");
+
+    let requests = target.requests();
+    assert_eq!(requests[0].header("accept-encoding"), None);
+    assert_eq!(
+        requests[1].header("accept-encoding").as_deref(),
+        Some("gzip;q=0.5, br")
+    );
+    assert_eq!(requests[1].header("range").as_deref(), Some("bytes=0-4"));
+    for (name, value) in [
+        ("content-encoding", Some("gzip")),
+        ("content-range", Some("bytes 0-4/9")),
+        ("accept-ranges", Some("bytes")),
+        ("etag", Some("\"a\"")),
+        ("content-length", Some("5")),
+        ("vary", None),
+    ] {
+        assert_eq!(answer.header(name).as_deref(), value, "{name}");
+    }
+    assert_eq!((answer.status(), answer.text()), (206, "hello".to_owned()));
 }
 
 #[test]
