@@ -83,11 +83,14 @@ impl Handle {
         })
     }
 
-    /// Waits for the thread, whose connections were told to end.
+    /// Waits for the thread, whose connections were told to end, and hands over the last lines of its log.
     pub(crate) fn join(self) {
         drop(self.sockets);
         // A panic was printed where it happened.
         let _ = self.thread.join();
+        if let Some(batch) = &self.core.batch {
+            batch.flush();
+        }
     }
 }
 

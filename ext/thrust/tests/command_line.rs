@@ -2,9 +2,9 @@
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
-use self::program::thrust;
+use self::support::thrust;
 
-mod program;
+mod support;
 
 #[test]
 fn without_a_command_the_usage_goes_to_stderr_before_anything_is_read() {

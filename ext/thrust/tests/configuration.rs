@@ -4,9 +4,9 @@ use std::{fs, path::Path};
 
 use thrust_api::settings::{Names, Setting, TABLE, When};
 
-use self::program::thrust;
+use self::support::thrust;
 
-mod program;
+mod support;
 
 #[test]
 fn all_faults_are_told_at_once_and_nothing_is_bound_or_run() {

@@ -2,9 +2,9 @@
 
 use std::net::TcpListener;
 
-use self::program::thrust;
+use self::support::thrust;
 
-mod program;
+mod support;
 
 #[test]
 fn a_port_in_use_names_its_holder_and_the_command_never_runs() {

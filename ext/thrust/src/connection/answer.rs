@@ -82,7 +82,8 @@ pub(super) async fn send(
     let framing = facts.framing(parts.status, &body);
     let keep = facts.wants_keep
         && framing != Framing::UntilClose
-        && link.reading().body != BodyState::Abandoned
+        // An upload still under way may never be read to its end, and a client must know before it asks again.
+        && link.reading().body == BodyState::Over
         && !core.draining.is_cancelled();
     let persistence = match (keep, facts.version) {
         (false, _) => Persistence::Close,

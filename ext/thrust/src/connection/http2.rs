@@ -37,6 +37,8 @@ const MAX_STREAMS: u32 = 250;
 const WINDOW: u32 = 1024 * 1024;
 /// What of one answer waits in memory for a client that reads slowly.
 const SEND_BUFFER: usize = 64 * 1024;
+/// How long a client may take to acknowledge a GOAWAY; one that is dead never does.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Serves until the client leaves, is idle for too long, or we are told to end.
 pub(super) async fn serve(stream: Stream, received: Bytes, client: Client, core: Arc<Core>) {
@@ -68,7 +70,8 @@ pub(super) async fn serve(stream: Stream, received: Bytes, client: Client, core:
         .max_send_buf_size(SEND_BUFFER)
         .serve_connection(io, service);
     let mut connection = std::pin::pin!(connection);
-    let mut ended = false;
+    let mut ended = None;
+    let mut farewell = Timer::default();
     let mut end = std::pin::pin!(async {
         tokio::select! {
             () = core.draining.cancelled() => {}
@@ -77,9 +80,13 @@ pub(super) async fn serve(stream: Stream, received: Bytes, client: Client, core:
     });
     let mut stalled = Timer::default();
     poll_fn(|cx| {
-        if !ended && end.as_mut().poll(cx).is_ready() {
-            ended = true;
+        if ended.is_none() && end.as_mut().poll(cx).is_ready() {
+            ended = Some(Instant::now());
             connection.as_mut().graceful_shutdown();
+        }
+        let due = ended.filter(|_| streams.is_empty()).map(|ended| ended + FAREWELL);
+        if farewell.poll(cx, due).is_ready() {
+            return Poll::Ready(());
         }
         // An error here is the client's leaving or its fault; hyper has told it with a GOAWAY.
         if connection.as_mut().poll(cx).is_ready() || matches!(socket.poll_flush(cx), Poll::Ready(Err(_))) {
@@ -302,6 +309,10 @@ impl Streams {
         Open(streams.clone())
     }
 
+    fn is_empty(&self) -> bool {
+        self.open.load(Ordering::Relaxed) == 0
+    }
+
     /// Returns once no stream was open for `limit`; `None` never does.
     async fn idle(&self, limit: Option<Duration>) {
         let Some(limit) = limit else {
@@ -309,7 +320,7 @@ impl Streams {
         };
         loop {
             let closed = self.closed.notified();
-            if tokio::time::timeout(limit, closed).await.is_err() && self.open.load(Ordering::Relaxed) == 0 {
+            if tokio::time::timeout(limit, closed).await.is_err() && self.is_empty() {
                 return;
             }
         }

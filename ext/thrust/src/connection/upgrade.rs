@@ -37,11 +37,13 @@ pub(super) async fn hand_over(link: Arc<Link>, response: Response, core: &Core) 
         let (app, from_app) = tunnel.into_parts();
         // Bytes that either side sent before it knew of the change belong to the new protocol.
         let from_client = std::mem::take(link.reading().inbound.unread());
+        // Its line is written when the tunnel ends, whichever end that is: ours too.
+        let mut entry = entry;
         if link.write(out).await.is_ok() {
+            if let Some(entry) = &mut entry {
+                entry.complete();
+            }
             relay(&link.stream, from_client, &app, from_app).await;
-        }
-        if let Some(mut entry) = entry {
-            entry.complete();
         }
     });
 }

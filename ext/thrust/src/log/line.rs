@@ -182,8 +182,20 @@ fn json_string(out: &mut Vec<u8>, text: &str) {
         out.extend_from_slice(text.as_bytes());
         out.push(b'"');
     } else {
+        let start = out.len();
         // Cannot fail: a str is valid and a Vec takes everything.
-        let _ = serde_json::to_writer(out, text);
+        let _ = serde_json::to_writer(&mut *out, text);
+        if text.chars().any(is_invisible) {
+            // JSON allows more in a string than a terminal should see.
+            let written = String::from_utf8_lossy(&out.split_off(start)).into_owned();
+            for character in written.chars() {
+                let _ = if is_invisible(character) {
+                    write!(out, "\\u{:04x}", u32::from(character))
+                } else {
+                    write!(out, "{character}")
+                };
+            }
+        }
     }
 }
 
@@ -214,13 +226,17 @@ fn quoted(out: &mut Vec<u8>, text: &str) {
 
 /// Control characters, which could forge lines or steer a terminal, are shown and not sent.
 fn write_visible(out: &mut Vec<u8>, character: char) {
-    let _ = if character.is_control()
-        || matches!(character, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    {
+    let _ = if is_invisible(character) {
         write!(out, "{}", character.escape_default())
     } else {
         write!(out, "{character}")
     };
+}
+
+/// Whether it ends a line, steers a terminal or turns the direction of text; none is above U+FFFF.
+fn is_invisible(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

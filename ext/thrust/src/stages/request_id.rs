@@ -11,15 +11,12 @@ const MAX_LENGTH: usize = 255;
 /// Keeps the id that the client or a proxy before us gave, or makes one, and returns it.
 ///
 /// An id that Rails would change (it keeps letters, digits, `-`, `_` and `@`) is replaced: else the two logs would
-/// not agree.
+/// not agree. Of several ids the first is kept: the app would read all of them as one.
 pub(crate) fn assign(headers: &mut HeaderMap) -> HeaderValue {
-    if let Some(id) = headers
+    let given = headers
         .get(X_REQUEST_ID)
-        .filter(|id| is_kept_whole(id.as_bytes()))
-    {
-        return id.clone();
-    }
-    let id = make();
+        .filter(|id| is_kept_whole(id.as_bytes()));
+    let id = given.cloned().unwrap_or_else(make);
     headers.insert(X_REQUEST_ID, id.clone());
     id
 }
@@ -60,6 +57,16 @@ mod tests {
 
         assert_eq!(assign(&mut headers), "abc-123_@");
         assert_eq!(headers[X_REQUEST_ID], "abc-123_@");
+    }
+
+    #[test]
+    fn of_several_ids_the_first_is_kept() {
+        let mut headers = HeaderMap::new();
+        headers.append(X_REQUEST_ID, HeaderValue::from_static("one"));
+        headers.append(X_REQUEST_ID, HeaderValue::from_static("two"));
+
+        assert_eq!(assign(&mut headers), "one");
+        assert_eq!(headers.get_all(X_REQUEST_ID).iter().count(), 1);
     }
 
     #[test]

@@ -147,7 +147,8 @@ impl Upstream {
         let mut interim = 0;
         loop {
             let event = self.next_event(&mut connection, upload).await;
-            let head = match event.map_err(|error| failure(error, upload, interim, target))? {
+            let begun = interim > 0 || !connection.inbound.is_empty();
+            let head = match event.map_err(|error| failure(error, upload, begun, target))? {
                 Event::Head(head) => head,
                 Event::ContinueDue => {
                     upload.release();
@@ -269,6 +270,8 @@ impl Upstream {
             Version::HTTP_10 => options.keep_alive && !options.close,
             _ => !options.close,
         } && !matches!(decoder, BodyDecoder::UntilClose);
+        // A body that must not be there may still come, and would be taken for the next answer.
+        let keep = keep && !(status == StatusCode::NO_CONTENT && (chunked || content_length > Some(0)));
 
         // The whole of a short answer came with its head: the connection is free before the client is answered.
         if upload.is_sent()
@@ -297,7 +300,7 @@ enum EventError {
     Slow(Duration),
 }
 
-fn failure(error: EventError, upload: &Upload, interim: usize, target: Target) -> Failure {
+fn failure(error: EventError, upload: &Upload, answer_begun: bool, target: Target) -> Failure {
     let (error, unanswered) = match error {
         EventError::Client(error) => (ProxyError::RequestBody(error), false),
         EventError::Slow(limit) => (ProxyError::TargetSlow { target, limit }, false),
@@ -310,7 +313,7 @@ fn failure(error: EventError, upload: &Upload, interim: usize, target: Target) -
     Failure {
         error,
         unsent: unanswered && !upload.has_begun(),
-        unanswered: unanswered && interim == 0,
+        unanswered: unanswered && !answer_begun,
     }
 }
 

@@ -9,6 +9,7 @@
     reason = "each test file is its own program and uses its part"
 )]
 
+mod program;
 mod proxy;
 mod target;
 #[cfg(target_os = "linux")]
@@ -21,6 +22,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, WaitId, WaitIdOptions, WaitIdStatus, waitid};
 
+pub(crate) use self::program::thrust;
 pub(crate) use self::proxy::{Ended, Launch, TestProxy};
 pub(crate) use self::target::{App, TestTarget};
 #[cfg(target_os = "linux")]

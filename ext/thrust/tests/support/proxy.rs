@@ -26,15 +26,19 @@ pub(crate) struct Launch {
 impl Launch {
     /// Runs `thrust WORDS…`: options, if any, and the command to wrap.
     pub(crate) fn new<W: AsRef<OsStr>>(words: impl IntoIterator<Item = W>) -> Self {
-        let launch = Self {
+        Self::bare(words)
+            .env("THRUSTER_HTTP_PORT", "0")
+            .env("THRUSTER_LOG_FORMAT", "json")
+    }
+
+    /// Runs `thrust WORDS…` with every default as it is, the port included.
+    pub(crate) fn bare<W: AsRef<OsStr>>(words: impl IntoIterator<Item = W>) -> Self {
+        Self {
             words: owned(words),
             through: Vec::new(),
             environment: Vec::new(),
             stdin: None,
-        };
-        launch
-            .env("THRUSTER_HTTP_PORT", "0")
-            .env("THRUSTER_LOG_FORMAT", "json")
+        }
     }
 
     /// Wraps `sh -c SCRIPT`.
@@ -69,11 +73,13 @@ impl Launch {
     /// Starts the proxy and waits until it listens.
     pub(crate) fn start(self) -> TestProxy {
         let mut proxy = self.spawn();
-        let line = proxy.wait_for_log("Server started");
-        let address = line["http"]
-            .as_str()
-            .and_then(|address| address.rsplit(':').next());
-        proxy.port = address
+        // In JSON and in text the port is the last word.
+        let line = proxy.wait_for_line_with("Server started");
+        let port = line
+            .rsplit(':')
+            .next()
+            .map(|port| port.trim_end_matches(['"', '}']));
+        proxy.port = port
             .and_then(|port| port.parse().ok())
             .unwrap_or_else(|| panic!("no port in {line}"));
         proxy
@@ -194,6 +200,13 @@ impl TestProxy {
                 .lines()
                 .iter()
                 .find_map(|line| line.strip_prefix(prefix).map(str::to_owned))
+        })
+    }
+
+    /// Waits for a line on stdout that has `text` in it.
+    pub(crate) fn wait_for_line_with(&self, text: &str) -> String {
+        self.wait_for(&format!("a line with {text:?}"), |proxy| {
+            proxy.lines().into_iter().find(|line| line.contains(text))
         })
     }
 

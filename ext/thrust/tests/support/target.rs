@@ -24,7 +24,8 @@ struct Seen {
 }
 
 impl TestTarget {
-    /// Runs `script` for each connection that the proxy makes; the connection is closed when it returns.
+    /// Runs `script` for each connection that the proxy makes, once its first byte is there. The connection is closed
+    /// when it returns.
     ///
     /// A script that panics, as on a read past its deadline, closes its connection; the panic is printed.
     pub(crate) fn start(script: impl Fn(&mut App) + Send + Sync + 'static) -> Self {
@@ -54,12 +55,26 @@ impl TestTarget {
         })
     }
 
+    /// Answers every request with its own method, target and body: `POST /a hello`.
+    pub(crate) fn echoing() -> Self {
+        Self::start(|app| {
+            while let Some(request) = app.read_request() {
+                app.answer(format!(
+                    "{} {} {}",
+                    request.method(),
+                    request.target(),
+                    request.text()
+                ));
+            }
+        })
+    }
+
     /// The port it listens on.
     pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
-    /// How many connections were made so far.
+    /// How many connections were made so far that carried anything.
     pub(crate) fn connections(&self) -> usize {
         self.seen.connections.load(Ordering::SeqCst)
     }
@@ -95,9 +110,13 @@ fn accept(listener: &TcpListener, seen: &Arc<Seen>, script: &Arc<impl Fn(&mut Ap
             return;
         }
         let Ok(stream) = stream else { continue };
-        let number = seen.connections.fetch_add(1, Ordering::SeqCst);
         let (seen, script) = (Arc::clone(seen), Arc::clone(script));
         thread::spawn(move || {
+            // The proxy looks whether the port is taken before it starts the command: that is no request.
+            if !matches!(stream.peek(&mut [0]), Ok(1)) {
+                return;
+            }
+            let number = seen.connections.fetch_add(1, Ordering::SeqCst);
             script(&mut App {
                 wire: Wire::over(stream),
                 number,

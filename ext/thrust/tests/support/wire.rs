@@ -11,6 +11,8 @@ pub(crate) struct Wire {
     stream: TcpStream,
     /// What was read beyond what was asked for.
     ahead: Vec<u8>,
+    /// Whether the other side broke the connection.
+    reset: bool,
 }
 
 impl Wire {
@@ -30,6 +32,7 @@ impl Wire {
         Self {
             stream,
             ahead: Vec::new(),
+            reset: false,
         }
     }
 
@@ -48,6 +51,33 @@ impl Wire {
         self.stream.write_all(bytes.as_ref())
     }
 
+    /// Writes it in pieces of `size` bytes, each on its way before the next.
+    pub(crate) fn send_in_pieces(&mut self, bytes: impl AsRef<[u8]>, size: usize) {
+        for piece in bytes.as_ref().chunks(size) {
+            self.send(piece);
+        }
+    }
+
+    /// Writes the same piece again and again until the other side has taken none of it for `time`; how many bytes it
+    /// took in all.
+    pub(crate) fn send_until_stuck(&mut self, piece: &[u8], time: Duration) -> usize {
+        self.stream
+            .set_write_timeout(Some(time))
+            .expect("the time is not zero");
+        let mut taken = 0;
+        loop {
+            match self.stream.write(piece) {
+                Ok(count) => taken += count,
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => break,
+                Err(error) => panic!("writing failed after {taken} bytes: {error}"),
+            }
+        }
+        self.stream
+            .set_write_timeout(Some(DEADLINE))
+            .expect("the deadline is not zero");
+        taken
+    }
+
     /// Says that nothing more will be written: FIN. Reading goes on.
     pub(crate) fn finish_sending(&mut self) {
         self.stream
@@ -61,11 +91,25 @@ impl Wire {
         rustix::net::sockopt::set_socket_linger(&self.stream, at_once).expect("a TCP stream has the option");
     }
 
-    /// Sends a request without a body and reads the answer.
-    pub(crate) fn get(&mut self, path: &str) -> Message {
-        self.send(format!("GET {path} HTTP/1.1\r\nHost: example.com\r\n\r\n"));
+    /// Makes the kernel hold little for this end, so that the other side soon has to wait.
+    pub(crate) fn hold_little(&self) {
+        let options = socket2::SockRef::from(&self.stream);
+        options
+            .set_recv_buffer_size(16 * 1024)
+            .and_then(|()| options.set_send_buffer_size(16 * 1024))
+            .expect("a TCP stream has the options");
+    }
+
+    /// Sends a whole request and reads the answer, which must not be one to HEAD.
+    pub(crate) fn ask(&mut self, request: impl AsRef<[u8]>) -> Message {
+        self.send(request);
         self.read_message()
             .expect("an answer before the end of the connection")
+    }
+
+    /// Sends a request without a body and reads the answer.
+    pub(crate) fn get(&mut self, path: &str) -> Message {
+        self.ask(format!("GET {path} HTTP/1.1\r\nHost: example.com\r\n\r\n"))
     }
 
     /// Exactly `length` bytes.
@@ -78,6 +122,19 @@ impl Wire {
             );
         }
         self.ahead.drain(..length).collect()
+    }
+
+    /// Reads `length` bytes that only matter by their number.
+    pub(crate) fn skip(&mut self, length: u64) {
+        let mut left = length;
+        while left > 0 {
+            if self.ahead.is_empty() {
+                assert!(self.fill(), "the connection ended {left} bytes before {length}");
+            }
+            let count = self.ahead.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+            self.ahead.drain(..count);
+            left -= count as u64;
+        }
     }
 
     /// Everything up to `end`, which is included; `None` if the connection ends before its first byte.
@@ -113,6 +170,12 @@ impl Wire {
             "there was more: {}",
             String::from_utf8_lossy(&rest)
         );
+    }
+
+    /// Waits for the other side to close, whatever it sends before; whether it broke the connection: RST, not FIN.
+    pub(crate) fn is_reset_in_the_end(&mut self) -> bool {
+        self.read_to_end();
+        self.reset
     }
 
     /// Waits, without a deadline, for the next byte; `false` if the connection ends before it. For the side that waits
@@ -191,7 +254,7 @@ impl Wire {
 
     /// Like [`Wire::fill`]; `None` if nothing comes in time.
     fn fill_within(&mut self, time: Option<Duration>) -> Option<bool> {
-        let mut buffer = [0; 16 * 1024];
+        let mut buffer = [0; 64 * 1024];
         self.stream.set_read_timeout(time).expect("the time is not zero");
         match self.stream.read(&mut buffer) {
             Ok(0) => Some(false),
@@ -200,7 +263,10 @@ impl Wire {
                 Some(true)
             }
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => None,
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => Some(false),
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => {
+                self.reset = true;
+                Some(false)
+            }
             Err(error) => panic!("reading failed: {error}; so far: {}", self.shown()),
         }
     }

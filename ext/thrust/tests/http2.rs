@@ -1,0 +1,379 @@
+//! HTTP/2 by prior knowledge on the clear port; the app is asked in HTTP/1.1.
+
+mod support;
+
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
+
+use bytes::Bytes;
+use h2::Reason;
+use h2::client::{ResponseFuture, SendRequest};
+use http::{HeaderMap, Method, Request, Response};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use self::support::{DEADLINE, Launch, Message, TestProxy, TestTarget};
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// An empty SETTINGS frame.
+const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+
+#[tokio::test]
+async fn a_request_arrives_as_http_1_1_and_its_answer_as_http_2() {
+    let target = TestTarget::answering(
+        "HTTP/1.1 201 Created\r\nX-Answer: a\r\nConnection: X-Hop\r\nX-Hop: 1\r\nContent-Length: 5\r\n\r\nhello",
+    );
+    let proxy = Launch::before(&target).start();
+    let mut client = connect(&proxy).await;
+
+    let request = Request::get("http://example.com:81/a%2Fb?q=%zz;x")
+        .header("te", "trailers")
+        .header("x-forwarded-for", "203.0.113.7")
+        .body(())
+        .unwrap();
+    let (answer, body, _) = ask(&mut client, request).await.unwrap();
+
+    assert_eq!((answer.status().as_u16(), body.as_slice()), (201, &b"hello"[..]));
+    assert_eq!(answer.headers()["x-answer"], "a");
+    assert_eq!(answer.headers()["content-length"], "5");
+    assert!(answer.headers().contains_key("x-request-id"));
+    for name in ["x-hop", "connection", "transfer-encoding"] {
+        assert!(!answer.headers().contains_key(name), "{name}");
+    }
+    let seen = &target.requests()[0];
+    assert_eq!(seen.first_line(), "GET /a%2Fb?q=%zz;x HTTP/1.1");
+    assert_eq!(seen.header("host").as_deref(), Some("example.com:81"));
+    assert_eq!(seen.header("x-forwarded-host").as_deref(), Some("example.com:81"));
+    assert_eq!(
+        seen.header("x-forwarded-for").as_deref(),
+        Some("203.0.113.7, 127.0.0.1")
+    );
+    assert_eq!(seen.header("te").as_deref(), Some("trailers"));
+    assert_eq!(seen.header("content-length"), None);
+    let line = proxy.wait_for_log("Request");
+    assert_eq!(
+        (
+            &line["proto"],
+            &line["host"],
+            &line["status"],
+            &line["remote_addr"]
+        ),
+        (
+            &"HTTP/2.0".into(),
+            &"example.com:81".into(),
+            &201.into(),
+            &"203.0.113.7".into()
+        )
+    );
+}
+
+#[tokio::test]
+async fn an_upload_streams_with_its_length_or_in_chunks() {
+    for (length, framing) in [(Some("6"), "content-length"), (None, "transfer-encoding")] {
+        let (told, seen) = channel();
+        let target = TestTarget::start(move |app| {
+            let head = app.read_request_head().unwrap();
+            app.wire.read_until(b"one").unwrap();
+            told.send(head).unwrap();
+            app.wire.read_until(b"two").unwrap();
+            app.answer("done");
+        });
+        let proxy = Launch::before(&target).start();
+        let mut client = connect(&proxy).await;
+
+        let mut request = Request::post("http://a/upload");
+        if let Some(length) = length {
+            request = request.header("content-length", length);
+        }
+        let (answer, mut body) = client.send_request(request.body(()).unwrap(), false).unwrap();
+        body.send_data("one".into(), false).unwrap();
+        let head: Message = tokio::task::spawn_blocking(move || seen.recv_timeout(DEADLINE).unwrap())
+            .await
+            .unwrap();
+        body.send_data("two".into(), true).unwrap();
+        let (answer, text, _) = read(answer).await.unwrap();
+
+        assert_eq!((answer.status().as_u16(), text.as_slice()), (200, &b"done"[..]));
+        let value = if length.is_some() { "6" } else { "chunked" };
+        assert_eq!(head.header(framing).as_deref(), Some(value));
+    }
+}
+
+#[tokio::test]
+async fn streams_of_one_connection_stay_apart() {
+    let target = TestTarget::echoing();
+    for threads in ["1", "3"] {
+        let proxy = Launch::before(&target).env("THRUSTER_THREADS", threads).start();
+        let mut client = connect(&proxy).await;
+
+        let mut answers = Vec::new();
+        for number in 0..100 {
+            let request = Request::post(format!("http://a/{number}")).body(()).unwrap();
+            client = timeout(DEADLINE, client.ready()).await.unwrap().unwrap();
+            let (answer, mut body) = client.send_request(request, false).unwrap();
+            body.send_data(format!("body {number}").into(), true).unwrap();
+            answers.push(answer);
+        }
+
+        for (number, answer) in answers.into_iter().enumerate() {
+            let (_, body, _) = read(answer).await.unwrap();
+            assert_eq!(
+                String::from_utf8(body).unwrap(),
+                format!("POST /{number} body {number}")
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_cut_short_resets_its_stream_and_no_other() {
+    let target = TestTarget::start(|app| {
+        while let Some(request) = app.read_request() {
+            match request.target() {
+                "/length" => app.wire.send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello"),
+                "/chunks" => app
+                    .wire
+                    .send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"),
+                _ => {
+                    app.answer("whole");
+                    continue;
+                }
+            }
+            return;
+        }
+    });
+    let proxy = Launch::before(&target).start();
+    let mut client = connect(&proxy).await;
+
+    for path in ["length", "chunks"] {
+        let cut = ask(&mut client, get(path)).await.unwrap_err();
+        let (_, whole, _) = ask(&mut client, get("whole")).await.unwrap();
+
+        assert_eq!(cut.reason(), Some(Reason::INTERNAL_ERROR), "{path}");
+        assert_eq!(whole, b"whole");
+    }
+}
+
+#[tokio::test]
+async fn trailers_of_an_answer_pass_and_interim_answers_do_not_disturb() {
+    let target = TestTarget::answering(
+        "HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
+         5\r\nhello\r\n0\r\nX-Sum: 1\r\nContent-Length: 9\r\n\r\n",
+    );
+    let proxy = Launch::before(&target).start();
+    let mut client = connect(&proxy).await;
+
+    let (answer, body, trailers) = ask(&mut client, get("")).await.unwrap();
+
+    assert_eq!(answer.status(), 200);
+    assert!(!answer.headers().contains_key("link"));
+    assert_eq!(body, b"hello");
+    let trailers = trailers.expect("trailers");
+    assert_eq!(trailers["x-sum"], "1");
+    assert_eq!(trailers.len(), 1);
+}
+
+#[tokio::test]
+async fn cookies_that_came_apart_are_joined() {
+    let target = TestTarget::echoing();
+    let proxy = Launch::before(&target).start();
+    let mut client = connect(&proxy).await;
+
+    let request = Request::get("http://a/")
+        .header("cookie", "a=1")
+        .header("cookie", "b=2")
+        .header("cookie", "c=3")
+        .body(())
+        .unwrap();
+    ask(&mut client, request).await.unwrap();
+
+    assert_eq!(target.requests()[0].header_lines("cookie"), ["a=1; b=2; c=3"]);
+}
+
+#[tokio::test]
+async fn a_request_for_two_hosts_or_of_a_tunnel_is_refused_and_never_reaches_the_app() {
+    let target = TestTarget::echoing();
+    let proxy = Launch::before(&target).start();
+    let mut client = connect(&proxy).await;
+    let requests = [
+        (
+            400,
+            Request::get("http://a/").header("host", "b").body(()).unwrap(),
+        ),
+        (
+            400,
+            Request::get("http://a/")
+                .header("host", "a")
+                .header("host", "a")
+                .body(())
+                .unwrap(),
+        ),
+        (400, Request::get("http://user@a/").body(()).unwrap()),
+        (
+            405,
+            Request::builder()
+                .method(Method::TRACE)
+                .uri("http://a/")
+                .body(())
+                .unwrap(),
+        ),
+        (
+            405,
+            Request::builder()
+                .method(Method::CONNECT)
+                .uri("a:443")
+                .body(())
+                .unwrap(),
+        ),
+    ];
+
+    for (status, request) in requests {
+        let shown = format!("{request:?}");
+        let (answer, _, _) = ask(&mut client, request).await.unwrap();
+
+        assert_eq!(answer.status().as_u16(), status, "{shown}");
+    }
+    assert_eq!(target.connections(), 0);
+    ask(&mut client, get("fine")).await.unwrap();
+    assert_eq!(target.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn head_204_and_304_have_no_body() {
+    let target = TestTarget::start(|app| {
+        while let Some(request) = app.read_request() {
+            app.wire.send(match request.target() {
+                "/204" => "HTTP/1.1 204 No Content\r\n\r\n",
+                "/304" => "HTTP/1.1 304 Not Modified\r\nContent-Length: 11\r\n\r\n",
+                _ => "HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n",
+            });
+        }
+    });
+    let proxy = Launch::before(&target).start();
+    let mut client = connect(&proxy).await;
+
+    for (method, path, status, length) in [
+        (Method::HEAD, "", 200, Some("11")),
+        (Method::GET, "204", 204, None),
+        (Method::GET, "304", 304, Some("11")),
+    ] {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("http://a/{path}"))
+            .body(())
+            .unwrap();
+        let (answer, body, _) = ask(&mut client, request).await.unwrap();
+
+        assert_eq!((answer.status().as_u16(), body.len()), (status, 0), "{path}");
+        let given = answer
+            .headers()
+            .get("content-length")
+            .map(|length| length.to_str().unwrap());
+        assert_eq!(given, length, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_its_client_resets_cancels_the_request_to_the_app() {
+    let (told, steps) = channel();
+    let steps = std::sync::Arc::new(Mutex::new(steps));
+    let wait = move || {
+        let steps = steps.clone();
+        tokio::task::spawn_blocking(move || steps.lock().unwrap().recv_timeout(DEADLINE).unwrap())
+    };
+    let target = TestTarget::start(move |app| {
+        app.read_request();
+        told.send(()).unwrap();
+        app.wire.read_to_end();
+        told.send(()).unwrap();
+    });
+    let proxy = Launch::before(&target).start();
+    let mut client = connect(&proxy).await;
+
+    let (answer, mut stream) = client.send_request(get("report"), true).unwrap();
+    wait().await.unwrap();
+    stream.send_reset(Reason::CANCEL);
+
+    wait().await.unwrap();
+    assert_eq!(proxy.wait_for_log("Request")["status"], 499);
+    drop(answer);
+}
+
+#[test]
+fn the_preface_is_known_however_its_bytes_arrive() {
+    let target = TestTarget::echoing();
+    let proxy = Launch::before(&target).start();
+
+    for size in [1, 5, 1000] {
+        let mut client = proxy.connect();
+        client.send_in_pieces([PREFACE, SETTINGS].concat(), size);
+
+        let frame = client.read_exact(9);
+        assert_eq!(frame[3], 4, "the answer begins with SETTINGS: {frame:?}");
+    }
+    // What only begins like it is HTTP/1.
+    let mut client = proxy.connect();
+    client.send("P");
+    client.send("RI /x HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(client.read_message().unwrap().text(), "PRI /x ");
+}
+
+#[test]
+fn a_connection_without_streams_ends_after_the_idle_timeout_even_if_its_client_is_dead() {
+    let target = TestTarget::echoing();
+    let proxy = Launch::before(&target).env("HTTP_IDLE_TIMEOUT", "1").start();
+    let mut client = proxy.connect();
+
+    // Acknowledges nothing and asks for nothing.
+    client.send([PREFACE, SETTINGS].concat());
+
+    client.read_to_end();
+}
+
+#[test]
+fn with_h2c_off_the_preface_is_refused_and_never_reaches_the_app() {
+    let target = TestTarget::echoing();
+    let proxy = Launch::before(&target).env("H2C_ENABLED", "0").start();
+    let mut client = proxy.connect();
+
+    client.send([PREFACE, SETTINGS].concat());
+
+    assert_eq!(client.read_message().unwrap().status(), 505);
+    client.expect_end();
+    assert_eq!(target.connections(), 0);
+    assert_eq!(proxy.connect().get("/").text(), "GET / ");
+}
+
+async fn connect(proxy: &TestProxy) -> SendRequest<Bytes> {
+    let socket = TcpStream::connect(("127.0.0.1", proxy.port())).await.unwrap();
+    let (client, connection) = h2::client::handshake(socket).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+fn get(path: &str) -> Request<()> {
+    Request::get(format!("http://a/{path}")).body(()).unwrap()
+}
+
+type Answer = (Response<()>, Vec<u8>, Option<HeaderMap>);
+
+/// Sends a request without a body; the whole answer, or why its stream ended.
+async fn ask(client: &mut SendRequest<Bytes>, request: Request<()>) -> Result<Answer, h2::Error> {
+    let (answer, _) = client.send_request(request, true)?;
+    read(answer).await
+}
+
+async fn read(answer: ResponseFuture) -> Result<Answer, h2::Error> {
+    let reading = async {
+        let (parts, mut stream) = answer.await?.into_parts();
+        let mut body = Vec::new();
+        while let Some(piece) = stream.data().await {
+            let piece = piece?;
+            stream.flow_control().release_capacity(piece.len())?;
+            body.extend_from_slice(&piece);
+        }
+        let trailers = stream.trailers().await?;
+        Ok((Response::from_parts(parts, ()), body, trailers))
+    };
+    timeout(DEADLINE, reading).await.expect("an answer in time")
+}
