@@ -43,6 +43,13 @@ impl Core {
         self.connections
             .spawn(connection::serve(Stream::new(socket), client, self.clone()));
     }
+
+    /// Hands over the request lines that are left, once nothing is served any more.
+    pub(crate) fn flush_log(&self) {
+        if let Some(batch) = &self.batch {
+            batch.flush();
+        }
+    }
 }
 
 /// An accepted socket on its way to its core.
@@ -60,7 +67,7 @@ pub(crate) struct Handle {
 }
 
 impl Handle {
-    /// Starts the thread of `core`. It serves until the way to it is dropped and its last connection has ended.
+    /// Starts the thread of `core`. It serves until the way to it is dropped.
     ///
     /// # Errors
     ///
@@ -88,9 +95,7 @@ impl Handle {
         drop(self.sockets);
         // A panic was printed where it happened.
         let _ = self.thread.join();
-        if let Some(batch) = &self.core.batch {
-            batch.flush();
-        }
+        self.core.flush_log();
     }
 }
 
@@ -105,10 +110,6 @@ async fn run(core: &Arc<Core>, mut sockets: mpsc::Receiver<Accepted>) {
             core.serve(socket, peer);
         }
     }
-    core.connections.close();
-    tokio::select! {
-        () = core.connections.wait() => {}
-        () = core.draining.cancelled() => {}
-    }
+    // The drain is over by now: whatever is still served ends with the runtime.
     drop(flushing);
 }

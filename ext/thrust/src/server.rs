@@ -119,15 +119,14 @@ fn start(config: &Config, ports: Ports, command: Command, log: &Log, descriptors
     drop(runtime);
     let (status, others) = status?;
     others.into_iter().for_each(Handle::join);
-    if let Some(batch) = &here.batch {
-        batch.flush();
-    }
+    here.flush_log();
     tracing::info!("Server stopped");
     Ok(status)
 }
 
 fn make_core(config: &Config, app_port: u16, error_pages: &Arc<ErrorPages>, log: &Log) -> Core {
-    let batch = config.log_requests.then(|| Arc::new(Batch::new(log.0.clone())));
+    let logged = config.log_requests && matches!(config.log_level, LogLevel::Debug | LogLevel::Info);
+    let batch = logged.then(|| Arc::new(Batch::new(log.0.clone())));
     let upstream = upstream::Options {
         target: Target::new(app_port),
         forward_headers: config.forward_headers,

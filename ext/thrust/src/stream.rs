@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use socket2::SockRef;
+use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 use crate::buffer::Buffer;
@@ -31,13 +32,29 @@ impl Stream {
         loop {
             ready!(self.0.poll_read_ready(cx))?;
             let mut buffer = Buffer::lend();
-            match self.0.try_read(buffer.space(limit)) {
-                Ok(count) => return Poll::Ready(Ok(buffer.filled(count))),
+            let space = buffer.space(limit);
+            let length = space.len();
+            match self.0.try_read(space) {
+                Ok(count) => {
+                    if 0 < count && count < length {
+                        self.note_drained();
+                    }
+                    return Poll::Ready(Ok(buffer.filled(count)));
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Poll::Ready(Err(error)),
             }
         }
+    }
+
+    /// Saves the read that would find nothing: one that does not fill its buffer has emptied the socket.
+    ///
+    /// Whatever comes later makes the socket readable anew, and a FIN that was there already stays known.
+    fn note_drained(&self) {
+        let _ = self.0.try_io(Interest::READABLE, || {
+            Err::<(), _>(io::ErrorKind::WouldBlock.into())
+        });
     }
 
     /// Writes what fits; the slices must not all be empty.
@@ -63,13 +80,13 @@ impl Stream {
     #[cfg(target_os = "linux")]
     pub(crate) async fn closed_by_peer(&self) {
         // READABLE would stay ready while bytes are unread; this interest wakes for the end alone.
-        let _ = self.0.ready(tokio::io::Interest::PRIORITY).await;
+        let _ = self.0.ready(Interest::PRIORITY).await;
     }
 
     /// Returns once the other end has reset the connection; elsewhere than on Linux a FIN shows only when it is read.
     #[cfg(not(target_os = "linux"))]
     pub(crate) async fn closed_by_peer(&self) {
-        let _ = self.0.ready(tokio::io::Interest::ERROR).await;
+        let _ = self.0.ready(Interest::ERROR).await;
     }
 
     /// Sends a FIN; the other direction stays open.
@@ -81,11 +98,6 @@ impl Stream {
     /// Makes the close a RST, for when a FIN would make a cut answer look whole.
     pub(crate) fn reset_on_close(&self) {
         let _ = SockRef::from(&self.0).set_linger(Some(Duration::ZERO));
-    }
-
-    /// The socket itself, for a library that brings its own protocol.
-    pub(crate) fn into_inner(self) -> TcpStream {
-        self.0
     }
 }
 

@@ -137,12 +137,10 @@ async fn next_head(
 
 /// Answers one request.
 async fn exchange(link: &Arc<Link>, head: &Bytes, client: Client, core: &Arc<Core>) -> After {
-    let head = match head::parse_request(head) {
-        Ok(head) => head,
+    let (facts, request) = match read(link, head) {
+        Ok(read) => read,
         Err(error) => return Box::pin(answer::refuse(link, error.into(), client, core)).await,
     };
-    let facts = Facts::of(&head);
-    let request = request(link, head);
 
     let mut gone = std::pin::pin!(link.stream.closed_by_peer());
     let response = {
@@ -170,8 +168,10 @@ async fn exchange(link: &Arc<Link>, head: &Bytes, client: Client, core: &Arc<Cor
     }
 }
 
-/// What the pipeline gets to see.
-fn request(link: &Arc<Link>, head: RequestHead) -> Box<Request> {
+/// What the pipeline gets to see of a request, and what its answer depends on.
+fn read(link: &Arc<Link>, head: &Bytes) -> Result<(Facts, Box<Request>), HeadError> {
+    let head = head::parse_request(head)?;
+    let facts = Facts::of(&head);
     let RequestHead {
         method,
         target,
@@ -188,7 +188,7 @@ fn request(link: &Arc<Link>, head: RequestHead) -> Box<Request> {
         ClientBody::new(link.clone(), decoder).into()
     };
     // Boxed: it passes through several futures, and each would hold it twice.
-    Box::new(Request {
+    let request = Box::new(Request {
         method,
         target,
         version,
@@ -201,7 +201,8 @@ fn request(link: &Arc<Link>, head: RequestHead) -> Box<Request> {
         expects_continue: fields.expect.is_some() && !body.is_over(),
         body,
         interim: (version == Version::HTTP_11).then(|| Interim::new(link.clone())),
-    })
+    });
+    Ok((facts, request))
 }
 
 /// Closes in a way that lets the client read its answer first (RFC 9112 section 9.6).

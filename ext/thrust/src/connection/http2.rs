@@ -1,5 +1,7 @@
 //! Serves HTTP/2 clients (RFC 9113) with hyper; its types end here.
 
+mod socket;
+
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -8,25 +10,27 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Buf, Bytes};
-use http::{HeaderValue, Method, Version, header};
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, Version, header};
 use http_body::{Body as _, Frame};
 use hyper::body::Incoming;
-use hyper::rt::ReadBufCursor;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::net::TcpStream;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use self::socket::{Io, Socket};
 use super::link::deadline;
 use crate::body::Body;
 use crate::core::Core;
 use crate::error::BodyError;
-use crate::exchange::{Client, Request, RequestTarget};
+use crate::exchange::{Client, Request, RequestTarget, Response};
 use crate::http1::head::{HeadError, MAX_HEAD, MAX_TARGET, is_host};
+use crate::stages::request_id;
 use crate::stream::Stream;
 use crate::timer::Timer;
 
+/// How long Rails took; as different for each answer as its id.
+const X_RUNTIME: HeaderName = HeaderName::from_static("x-runtime");
 /// Streams that a client may have open at once.
 const MAX_STREAMS: u32 = 250;
 /// What a client may send on one stream, and on all together, before we have passed it on.
@@ -38,17 +42,22 @@ const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Serves until the client leaves, is idle for too long, or we are told to end.
 pub(super) async fn serve(stream: Stream, received: Bytes, client: Client, core: Arc<Core>) {
-    let io = Rewound {
-        received,
-        socket: TokioIo::new(stream.into_inner()),
-    };
+    let socket = Arc::new(Socket::new(stream));
+    let io = Io::new(received, socket.clone());
     let streams = Arc::new(Streams::default());
     let service = hyper::service::service_fn({
         let (core, streams) = (core.clone(), streams.clone());
         move |request| {
             let (core, open) = (core.clone(), Streams::open(&streams));
+            let request = read(request, core.timeouts.read);
             // Boxed, because hyper moves it several times on its way into a task.
-            Box::pin(async move { Ok::<_, Infallible>(answer(&core, client, request, open).await) })
+            Box::pin(async move {
+                let response = match request {
+                    Ok(request) => core.pipeline.handle(request, &client).await,
+                    Err(error) => core.pipeline.refuse(&error, error.status(), &client),
+                };
+                Ok::<_, Infallible>(send(response, core.timeouts.write, open))
+            })
         }
     });
     let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
@@ -69,6 +78,7 @@ pub(super) async fn serve(stream: Stream, received: Bytes, client: Client, core:
             () = streams.idle(core.timeouts.idle) => {}
         }
     });
+    let mut stalled = Timer::default();
     poll_fn(|cx| {
         if ended.is_none() && end.as_mut().poll(cx).is_ready() {
             ended = Some(Instant::now());
@@ -79,27 +89,27 @@ pub(super) async fn serve(stream: Stream, received: Bytes, client: Client, core:
             return Poll::Ready(());
         }
         // An error here is the client's leaving or its fault; hyper has told it with a GOAWAY.
-        connection.as_mut().poll(cx).map(drop)
+        if connection.as_mut().poll(cx).is_ready() || matches!(socket.poll_flush(cx), Poll::Ready(Err(_))) {
+            return Poll::Ready(());
+        }
+        stalled.poll(cx, socket.stalled_until(core.timeouts.write))
     })
     .await;
 }
 
-/// Answers one stream.
-async fn answer(
-    core: &Core,
-    client: Client,
-    request: http::Request<Incoming>,
-    open: Open,
-) -> http::Response<Sent> {
-    let response = match read(request, core.timeouts.read) {
-        Ok(request) => core.pipeline.handle(request, &client).await,
-        Err(error) => core.pipeline.refuse(&error, error.status(), &client),
-    };
+/// Makes of an answer what hyper sends; the stream counts as open until that is dropped.
+fn send(mut response: Response, limit: Option<Duration>, open: Open) -> http::Response<Sent> {
+    for name in [request_id::X_REQUEST_ID, X_RUNTIME] {
+        if let Some(value) = response.headers_mut().get_mut(name) {
+            // Never the same twice: in the compression table it would only drive out what is (RFC 7541 section 6.2.3).
+            value.set_sensitive(true);
+        }
+    }
     response.map(|body| Sent {
         body,
         timer: Timer::default(),
         since: None,
-        limit: core.timeouts.write,
+        limit,
         _open: open,
     })
 }
@@ -322,57 +332,5 @@ impl Drop for Open {
         if self.0.open.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.0.closed.notify_one();
         }
-    }
-}
-
-/// A socket whose first bytes were read already.
-struct Rewound {
-    received: Bytes,
-    socket: TokioIo<TcpStream>,
-}
-
-impl hyper::rt::Read for Rewound {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        mut buffer: ReadBufCursor<'_>,
-    ) -> Poll<std::io::Result<()>> {
-        if self.received.is_empty() {
-            return Pin::new(&mut self.socket).poll_read(cx, buffer);
-        }
-        let count = self.received.len().min(buffer.remaining());
-        buffer.put_slice(&self.received[..count]);
-        self.received.advance(count);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl hyper::rt::Write for Rewound {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<std::io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.socket).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[std::io::IoSlice<'_>],
-    ) -> Poll<std::io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write_vectored(cx, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.socket.is_write_vectored()
     }
 }

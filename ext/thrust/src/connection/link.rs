@@ -6,14 +6,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
 use tokio::time::Instant;
 
 use super::Timeouts;
 use crate::error::BodyError;
 use crate::http1::chunk::Decoded;
 use crate::http1::decode::BodyDecoder;
-use crate::http1::encode::{self, Outbound};
+use crate::http1::encode::Outbound;
 use crate::http1::inbound::Inbound;
 use crate::stream::Stream;
 use crate::timer::Timer;
@@ -189,14 +188,14 @@ impl Interim {
         Self(link)
     }
 
-    /// Sends one.
+    /// Sends one, head and empty line.
     ///
     /// # Errors
     ///
     /// The client left, or does not read.
-    pub(crate) async fn send(&self, status: StatusCode, headers: &HeaderMap) -> Result<(), BodyError> {
+    pub(crate) async fn send(&self, message: Vec<u8>) -> Result<(), BodyError> {
         let mut out = Outbound::default();
-        *out.before() = encode::interim(status, headers);
+        *out.before() = message;
         self.0.write(out).await
     }
 }

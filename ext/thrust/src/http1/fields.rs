@@ -56,7 +56,7 @@ pub(crate) fn parse(section: &Bytes) -> Result<Fields, HeadError> {
     };
 
     let mut fields = Fields {
-        headers: HeaderMap::with_capacity(lines.len() + 4),
+        headers: HeaderMap::with_capacity(lines.len() + 2),
         ..Fields::default()
     };
     let mut named = Vec::new();

@@ -26,7 +26,7 @@ pub(crate) struct AnswerBody {
 #[derive(Debug)]
 struct Asking {
     connection: Box<Connection>,
-    upload: Upload,
+    upload: Box<Upload>,
     /// Where the connection goes afterwards, if the app keeps it.
     home: Option<Arc<Pool>>,
     /// The client's fault in the upload, to be told when the answer is asked for.
@@ -37,7 +37,7 @@ impl AnswerBody {
     pub(super) fn new(
         connection: Box<Connection>,
         decoder: BodyDecoder,
-        upload: Upload,
+        upload: Box<Upload>,
         home: Option<Arc<Pool>>,
     ) -> Self {
         let mut body = Self {

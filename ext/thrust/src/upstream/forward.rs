@@ -18,6 +18,7 @@ use crate::connection::Interim;
 use crate::error::{BodyError, ProxyError};
 use crate::exchange::{Client, Request, Response};
 use crate::http1::decode::BodyDecoder;
+use crate::http1::encode;
 use crate::http1::fields::{Fields, tokens};
 use crate::http1::head::{self, ResponseHead};
 
@@ -36,6 +37,33 @@ struct Question {
     bodiless: bool,
     upgrade: Option<HeaderValue>,
     interim: Option<Interim>,
+}
+
+impl Question {
+    /// Passes an interim answer on, if the client's connection can take one.
+    ///
+    /// Boxed: it is rare, and its size would weigh on every request.
+    fn tell_client(
+        &self,
+        status: StatusCode,
+        headers: HeaderMap,
+    ) -> impl Future<Output = Result<(), Failure>> + use<> {
+        let sending = self
+            .interim
+            .clone()
+            .map(|interim| (interim, encode::interim(status, &headers)));
+        Box::pin(async move {
+            let Some((interim, message)) = sending else {
+                return Ok(());
+            };
+            let sent = interim.send(message).await;
+            sent.map_err(|error| Failure {
+                error: ProxyError::RequestBody(error),
+                unsent: false,
+                unanswered: false,
+            })
+        })
+    }
 }
 
 /// A failure, and whether the app can have begun to act on the request.
@@ -60,7 +88,7 @@ impl Upstream {
         client: &Client,
     ) -> Result<Response, ProxyError> {
         let head = headers::request_head(&request, client, &self.options);
-        let mut upload = Upload::new(&head, request.body, request.expects_continue);
+        let mut upload = Box::new(Upload::new(&head, request.body, request.expects_continue));
         let question = Question {
             head,
             is_head: request.method == Method::HEAD,
@@ -124,7 +152,9 @@ impl Upstream {
                 Event::Head(head) => head,
                 Event::ContinueDue => {
                     upload.release();
-                    send_interim(question, StatusCode::CONTINUE, &HeaderMap::new()).await?;
+                    question
+                        .tell_client(StatusCode::CONTINUE, HeaderMap::new())
+                        .await?;
                     continue;
                 }
             };
@@ -149,10 +179,12 @@ impl Upstream {
                 // One that nobody waits for, or that comes after ours, means nothing to the client.
                 if upload.is_held() {
                     upload.release();
-                    send_interim(question, head.status, &HeaderMap::new()).await?;
+                    question
+                        .tell_client(StatusCode::CONTINUE, HeaderMap::new())
+                        .await?;
                 }
             } else {
-                send_interim(question, head.status, &head.fields.headers).await?;
+                question.tell_client(head.status, head.fields.headers).await?;
             }
         }
     }
@@ -194,7 +226,7 @@ impl Upstream {
         &self,
         mut connection: Box<Connection>,
         head: ResponseHead,
-        upload: Upload,
+        upload: Box<Upload>,
         question: &Question,
     ) -> Result<Response, ProxyError> {
         let ResponseHead {
@@ -283,18 +315,6 @@ fn failure(error: EventError, upload: &Upload, answer_begun: bool, target: Targe
         unsent: unanswered && !upload.has_begun(),
         unanswered: unanswered && !answer_begun,
     }
-}
-
-async fn send_interim(question: &Question, status: StatusCode, headers: &HeaderMap) -> Result<(), Failure> {
-    let Some(interim) = &question.interim else {
-        return Ok(());
-    };
-    let sent = interim.send(status, headers).await;
-    sent.map_err(|error| Failure {
-        error: ProxyError::RequestBody(error),
-        unsent: false,
-        unanswered: false,
-    })
 }
 
 fn response(status: StatusCode, headers: HeaderMap, body: Body) -> Response {

@@ -12,7 +12,8 @@ use super::connection::Connection;
 const MAX_IDLE: Duration = Duration::from_secs(15);
 /// How long ago a connection was last used that may carry a request which must not be sent twice.
 const MAX_IDLE_UNREPEATABLE: Duration = Duration::from_secs(1);
-/// Connections that wait at most; the one that waited longest is closed.
+/// Connections that wait at most; the one that waited longest is closed. As many as may be in use at once: with fewer,
+/// each burst of requests would close connections only to open them again.
 const MAX_CONNECTIONS: usize = 1024;
 
 /// The connections of one core.
