@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::connection::{self, Timeouts};
 use crate::exchange::Client;
@@ -28,8 +29,6 @@ pub(crate) struct Core {
     pub(crate) h2c: bool,
     /// Cancelled when the core takes no more requests; each core has its own, so that none waits for another's lock.
     pub(crate) draining: CancellationToken,
-    /// Tunnels after a 101, which a drain does not wait for.
-    pub(crate) tunnels: TaskTracker,
     /// Connections that are served, those on their way included.
     pub(crate) connections: TaskTracker,
     /// The request lines that are to be written.
@@ -38,10 +37,20 @@ pub(crate) struct Core {
 
 impl Core {
     /// Serves a connection in a task of its own, on the runtime of the calling thread.
-    pub(crate) fn serve(self: &Arc<Self>, socket: tokio::net::TcpStream, peer: SocketAddr) {
-        let client = Client { peer, secure: false };
-        self.connections
-            .spawn(connection::serve(Stream::new(socket), client, self.clone()));
+    pub(crate) fn serve(self: &Arc<Self>, Accepted { socket, peer }: Accepted) {
+        // Fails for a socket that is dead already.
+        if let Ok(socket) = tokio::net::TcpStream::from_std(socket) {
+            let client = Client { peer, secure: false };
+            self.connections
+                .spawn(connection::serve(Stream::new(socket), client, self.clone()));
+        }
+    }
+
+    /// Hands over request lines that have waited long enough, for as long as the calling thread's runtime lives.
+    pub(crate) fn flush_log_in_time(&self) {
+        if let Some(batch) = self.batch.clone() {
+            tokio::spawn(async move { batch.flush_in_time().await });
+        }
     }
 
     /// Hands over the request lines that are left, once nothing is served any more.
@@ -52,22 +61,28 @@ impl Core {
     }
 }
 
-/// An accepted socket on its way to its core.
+/// A socket that was accepted and belongs to no core yet.
 pub(crate) struct Accepted {
     pub(crate) socket: TcpStream,
     pub(crate) peer: SocketAddr,
+}
+
+/// A socket on its way to a core, counted among that core's connections until it arrives.
+struct InTransit {
+    accepted: Accepted,
+    counted: TaskTrackerToken,
 }
 
 /// The way to a core on another thread.
 #[derive(Debug)]
 pub(crate) struct Handle {
     pub(crate) core: Arc<Core>,
-    pub(crate) sockets: mpsc::Sender<Accepted>,
+    sockets: mpsc::Sender<InTransit>,
     thread: JoinHandle<()>,
 }
 
 impl Handle {
-    /// Starts the thread of `core`. It serves until the way to it is dropped.
+    /// Starts the thread of `core`. It serves until [`Handle::join`].
     ///
     /// # Errors
     ///
@@ -90,6 +105,14 @@ impl Handle {
         })
     }
 
+    /// Sends a socket to the core; gives it back if too many are on their way already.
+    pub(crate) fn send(&self, accepted: Accepted) -> Result<(), Accepted> {
+        let counted = self.core.connections.token();
+        self.sockets
+            .try_send(InTransit { accepted, counted })
+            .map_err(|refused| refused.into_inner().accepted)
+    }
+
     /// Waits for the thread, whose connections were told to end, and hands over the last lines of its log.
     pub(crate) fn join(self) {
         drop(self.sockets);
@@ -99,17 +122,81 @@ impl Handle {
     }
 }
 
-async fn run(core: &Arc<Core>, mut sockets: mpsc::Receiver<Accepted>) {
-    let flushing = core
-        .batch
-        .clone()
-        .map(|batch| tokio::spawn(async move { batch.flush_in_time().await }));
-    while let Some(Accepted { socket, peer }) = sockets.recv().await {
-        // Fails for a socket that is dead already.
-        if let Ok(socket) = tokio::net::TcpStream::from_std(socket) {
-            core.serve(socket, peer);
+/// Serves what comes until the way to this core is dropped. By then the drain is over: whatever is still served ends
+/// with the runtime.
+async fn run(core: &Arc<Core>, mut sockets: mpsc::Receiver<InTransit>) {
+    core.flush_log_in_time();
+    while let Some(InTransit { accepted, counted }) = sockets.recv().await {
+        core.serve(accepted);
+        // Only now, so that a drain never sees a core without the connection.
+        drop(counted);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::Pipeline;
+    use crate::stages::access_log::AccessLog;
+    use crate::stages::error_pages::ErrorPages;
+    use crate::upstream::{self, Target, Upstream};
+    use std::net::{Ipv4Addr, TcpListener};
+    use std::path::Path;
+    use std::time::Duration;
+
+    #[test]
+    fn a_socket_on_its_way_to_a_core_counts_as_its_connection() {
+        let (sockets, mut received) = mpsc::channel(1);
+        let handle = Handle {
+            core: Arc::new(core()),
+            sockets,
+            thread: std::thread::spawn(|| {}),
+        };
+
+        let sent = handle.send(accepted());
+        let refused = handle.send(accepted());
+
+        assert!(sent.is_ok() && refused.is_err());
+        assert_eq!(
+            handle.core.connections.len(),
+            1,
+            "the one that was given back is not counted"
+        );
+        drop(received.try_recv());
+        assert_eq!(handle.core.connections.len(), 0);
+    }
+
+    fn accepted() -> Accepted {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let peer = listener.local_addr().unwrap();
+        Accepted {
+            socket: TcpStream::connect(peer).unwrap(),
+            peer,
         }
     }
-    // The drain is over by now: whatever is still served ends with the runtime.
-    drop(flushing);
+
+    fn core() -> Core {
+        let upstream = upstream::Options {
+            target: Target::new(1),
+            forward_headers: true,
+            connect_timeout: Duration::from_secs(5),
+            timeout: None,
+        };
+        Core {
+            pipeline: Pipeline {
+                access_log: AccessLog::new(None),
+                error_pages: Arc::new(ErrorPages::load(Path::new(""))),
+                upstream: Upstream::new(upstream),
+            },
+            timeouts: Timeouts {
+                idle: None,
+                read: None,
+                write: None,
+            },
+            h2c: true,
+            draining: CancellationToken::new(),
+            connections: TaskTracker::new(),
+            batch: None,
+        }
+    }
 }

@@ -95,16 +95,12 @@ fn hand_over(accepted: Accepted, here: &Arc<Core>, others: &[Handle]) {
         .iter()
         .min_by_key(|other| load(&other.core))
         .filter(|other| load(&other.core) + 2 <= load(here));
-    let accepted = match idlest {
-        Some(other) => match other.sockets.try_send(accepted) {
-            Ok(()) => return,
-            Err(refused) => refused.into_inner(),
-        },
-        None => accepted,
+    let kept = match idlest {
+        Some(other) => other.send(accepted).err(),
+        None => Some(accepted),
     };
-    // Fails for a socket that is dead already.
-    if let Ok(socket) = tokio::net::TcpStream::from_std(accepted.socket) {
-        here.serve(socket, accepted.peer);
+    if let Some(accepted) = kept {
+        here.serve(accepted);
     }
 }
 

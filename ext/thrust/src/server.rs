@@ -96,9 +96,7 @@ fn start(config: &Config, ports: Ports, command: Command, log: &Log, descriptors
             }
         };
         let accepting = tokio::spawn(accepting);
-        if let Some(batch) = here.batch.clone() {
-            tokio::spawn(async move { batch.flush_in_time().await });
-        }
+        here.flush_log_in_time();
         tracing::info!(http = format!(":{}", ports.http_port), "Server started");
 
         let status = match process::start(&command, ports.app_port, descriptors) {
@@ -146,7 +144,6 @@ fn make_core(config: &Config, app_port: u16, error_pages: &Arc<ErrorPages>, log:
         },
         h2c: config.h2c_enabled,
         draining: CancellationToken::new(),
-        tunnels: TaskTracker::new(),
         connections: TaskTracker::new(),
         batch,
     }

@@ -157,7 +157,7 @@ async fn exchange(link: &Arc<Link>, head: &Bytes, client: Client, core: &Arc<Cor
     };
 
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        upgrade::hand_over(link.clone(), response, core).await;
+        upgrade::start(link.clone(), response);
         return After::Close;
     }
     match answer::send(link, response, facts, core, gone).await {

@@ -8,13 +8,12 @@ use bytes::Bytes;
 use http::header;
 
 use super::link::Link;
-use crate::core::Core;
 use crate::exchange::Response;
 use crate::http1::encode::{self, Framing, Outbound, Persistence};
 use crate::stream::Stream;
 
 /// Sends the 101 and leaves the connection to a task of its own, which a drain does not wait for.
-pub(super) async fn hand_over(link: Arc<Link>, response: Response, core: &Core) {
+pub(super) fn start(link: Arc<Link>, response: Response) {
     let (mut parts, body) = response.into_parts();
     let Some((tunnel, entry)) = body.into_tunnel() else {
         return;
@@ -33,7 +32,7 @@ pub(super) async fn hand_over(link: Arc<Link>, response: Response, core: &Core) 
         Persistence::Upgrade,
     );
 
-    core.tunnels.spawn(async move {
+    tokio::spawn(async move {
         let (app, from_app) = tunnel.into_parts();
         // Bytes that either side sent before it knew of the change belong to the new protocol.
         let from_client = std::mem::take(link.reading().inbound.unread());
