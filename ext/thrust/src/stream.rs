@@ -15,6 +15,9 @@ use tokio::net::TcpStream;
 
 use crate::buffer::Buffer;
 
+/// After so many bytes in one go, other connections of the thread get their turn.
+pub(crate) const TURN: usize = 256 * 1024;
+
 /// A connected socket, the client's or the app's.
 #[derive(Debug)]
 pub(crate) struct Stream(TcpStream);

@@ -16,10 +16,8 @@ use crate::error::BodyError;
 use crate::exchange::{Client, Response};
 use crate::http1::encode::{self, Framing, Outbound, Persistence};
 use crate::http1::head::RequestHead;
+use crate::stream::TURN;
 use crate::timer::Timer;
-
-/// After so many bytes in one go, other connections get their turn.
-const TURN: usize = 256 * 1024;
 
 /// What of a request its answer depends on.
 #[derive(Clone, Copy, Debug)]

@@ -1,16 +1,17 @@
 //! After a 101: bytes both ways between a client and the app, for as long as they like (RFC 9110 section 7.8).
 
 use std::future::poll_fn;
+use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use http::header;
 
 use super::link::Link;
 use crate::exchange::Response;
 use crate::http1::encode::{self, Framing, Outbound, Persistence};
-use crate::stream::Stream;
+use crate::stream::{Stream, TURN};
 
 /// Sends the 101 and leaves the connection to a task of its own, which a drain does not wait for.
 pub(super) fn start(link: Arc<Link>, response: Response) {
@@ -86,8 +87,13 @@ enum State {
 
 impl Pump<'_> {
     /// Ready once the source has ended and all of it was passed on.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut moved = 0;
         while self.state == State::Moving {
+            if moved >= TURN {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             if self.held.is_empty() {
                 self.held = ready!(self.from.poll_read(cx, u64::MAX))?;
                 if self.held.is_empty() {
@@ -95,9 +101,11 @@ impl Pump<'_> {
                     self.state = State::Ended;
                 }
             } else {
-                let count = ready!(self.to.poll_write(cx, &[std::io::IoSlice::new(&self.held)]))?;
-                bytes::Buf::advance(&mut self.held, count);
+                let count = ready!(self.to.poll_write(cx, &[IoSlice::new(&self.held)]))?;
+                self.held.advance(count);
+                moved += count;
                 if self.held.is_empty() {
+                    // Lets go of the read buffer.
                     self.held = Bytes::new();
                 }
             }

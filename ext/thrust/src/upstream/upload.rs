@@ -7,10 +7,7 @@ use tokio::time::Instant;
 use crate::body::Body;
 use crate::error::BodyError;
 use crate::http1::encode::{self, Outbound};
-use crate::stream::Stream;
-
-/// After so many bytes in one go, other connections get their turn.
-const TURN: usize = 256 * 1024;
+use crate::stream::{Stream, TURN};
 
 /// A request on its way to the app.
 ///
