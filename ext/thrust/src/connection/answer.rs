@@ -6,10 +6,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{HeaderMap, Method, StatusCode, Version};
-use tokio::time::Instant;
 
 use super::http1::{After, Refusal};
-use super::link::{BodyState, Link, deadline};
+use super::link::{BodyState, Link};
 use crate::body::Body;
 use crate::core::Core;
 use crate::error::BodyError;
@@ -17,7 +16,7 @@ use crate::exchange::{Client, Response};
 use crate::http1::encode::{self, Framing, Outbound, Persistence};
 use crate::http1::head::RequestHead;
 use crate::stream::TURN;
-use crate::timer::Timer;
+use crate::timer::{Stall, Timer};
 
 /// What of a request its answer depends on.
 #[derive(Clone, Copy, Debug)]
@@ -97,7 +96,7 @@ pub(super) async fn send(
         accepts_trailers: facts.accepts_trailers,
         out: Outbound::default(),
         timer: Timer::default(),
-        since: None,
+        stall: Stall::new(link.timeouts.write),
     };
     let head = writer.out.before();
     head.reserve(512);
@@ -147,8 +146,8 @@ struct Writer<'a> {
     accepts_trailers: bool,
     out: Outbound,
     timer: Timer,
-    /// Since when nothing moves, if nothing does.
-    since: Option<Instant>,
+    /// The client's, when it takes nothing, and the app's, when there is nothing to take.
+    stall: Stall,
 }
 
 impl Writer<'_> {
@@ -169,7 +168,7 @@ impl Writer<'_> {
             match self.link.stream.poll_write(cx, &self.out.slices()) {
                 Poll::Ready(Ok(count)) => {
                     self.out.advance(count);
-                    self.since = None;
+                    self.stall.over();
                     written += count;
                 }
                 Poll::Ready(Err(_)) => return Poll::Ready(Err(BodyError::ClientGone)),
@@ -218,9 +217,8 @@ impl Writer<'_> {
 
     /// Nothing moves; for how much longer?
     fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BodyError>> {
-        let limit = self.link.timeouts.write;
-        self.timer
-            .poll(cx, deadline(&mut self.since, limit))
-            .map(|()| Err(BodyError::Stalled(limit.unwrap_or_default())))
+        self.stall
+            .poll(&mut self.timer, cx)
+            .map(|limit| Err(BodyError::Stalled(limit)))
     }
 }

@@ -19,7 +19,6 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use self::socket::{Io, Socket};
-use super::link::deadline;
 use crate::body::Body;
 use crate::core::Core;
 use crate::error::BodyError;
@@ -27,7 +26,7 @@ use crate::exchange::{Client, Request, RequestTarget, Response};
 use crate::http1::head::{HeadError, MAX_HEAD, MAX_TARGET, is_host};
 use crate::stages::request_id;
 use crate::stream::Stream;
-use crate::timer::Timer;
+use crate::timer::{Stall, Timer};
 
 /// How long Rails took; as different for each answer as its id.
 const X_RUNTIME: HeaderName = HeaderName::from_static("x-runtime");
@@ -42,7 +41,7 @@ const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Serves until the client leaves, is idle for too long, or we are told to end.
 pub(super) async fn serve(stream: Stream, received: Bytes, client: Client, core: Arc<Core>) {
-    let socket = Arc::new(Socket::new(stream));
+    let socket = Arc::new(Socket::new(stream, core.timeouts.write));
     let io = Io::new(received, socket.clone());
     let streams = Arc::new(Streams::default());
     let service = hyper::service::service_fn({
@@ -92,7 +91,7 @@ pub(super) async fn serve(stream: Stream, received: Bytes, client: Client, core:
         if connection.as_mut().poll(cx).is_ready() || matches!(socket.poll_flush(cx), Poll::Ready(Err(_))) {
             return Poll::Ready(());
         }
-        stalled.poll(cx, socket.stalled_until(core.timeouts.write))
+        socket.poll_stalled(&mut stalled, cx)
     })
     .await;
 }
@@ -108,8 +107,7 @@ fn send(mut response: Response, limit: Option<Duration>, open: Open) -> http::Re
     response.map(|body| Sent {
         body,
         timer: Timer::default(),
-        since: None,
-        limit,
+        stall: Stall::new(limit),
         _open: open,
     })
 }
@@ -191,8 +189,7 @@ fn join_cookies(headers: &mut http::HeaderMap) {
 pub(crate) struct StreamBody {
     incoming: Incoming,
     timer: Timer,
-    since: Option<Instant>,
-    limit: Option<Duration>,
+    stall: Stall,
     ended: bool,
 }
 
@@ -201,8 +198,7 @@ impl StreamBody {
         Self {
             incoming,
             timer: Timer::default(),
-            since: None,
-            limit,
+            stall: Stall::new(limit),
             ended: false,
         }
     }
@@ -215,7 +211,7 @@ impl StreamBody {
         loop {
             match Pin::new(&mut self.incoming).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
-                    self.since = None;
+                    self.stall.over();
                     if frame.is_data() {
                         return Poll::Ready(Some(Ok(frame)));
                     }
@@ -228,12 +224,10 @@ impl StreamBody {
                     return Poll::Ready(None);
                 }
                 Poll::Pending => {
-                    let due = deadline(&mut self.since, self.limit);
-                    let limit = self.limit.unwrap_or_default();
                     return self
-                        .timer
-                        .poll(cx, due)
-                        .map(|()| Some(Err(BodyError::ClientSlow(limit))));
+                        .stall
+                        .poll(&mut self.timer, cx)
+                        .map(|limit| Some(Err(BodyError::ClientSlow(limit))));
                 }
             }
         }
@@ -254,8 +248,7 @@ impl StreamBody {
 struct Sent {
     body: Body,
     timer: Timer,
-    since: Option<Instant>,
-    limit: Option<Duration>,
+    stall: Stall,
     _open: Open,
 }
 
@@ -270,12 +263,11 @@ impl http_body::Body for Sent {
         let this = self.get_mut();
         match this.body.poll_next(cx) {
             Poll::Ready(next) => {
-                this.since = None;
+                this.stall.over();
                 Poll::Ready(next)
             }
             Poll::Pending => {
-                ready!(this.timer.poll(cx, deadline(&mut this.since, this.limit)));
-                let error = BodyError::Stalled(this.limit.unwrap_or_default());
+                let error = BodyError::Stalled(ready!(this.stall.poll(&mut this.timer, cx)));
                 this.body.failed(&error);
                 Poll::Ready(Some(Err(error)))
             }

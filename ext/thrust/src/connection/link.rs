@@ -3,10 +3,8 @@
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::Instant;
 
 use super::Timeouts;
 use crate::error::BodyError;
@@ -15,7 +13,7 @@ use crate::http1::decode::BodyDecoder;
 use crate::http1::encode::Outbound;
 use crate::http1::inbound::Inbound;
 use crate::stream::Stream;
-use crate::timer::Timer;
+use crate::timer::{Stall, Timer};
 
 /// An HTTP/1 client connection.
 ///
@@ -74,19 +72,17 @@ impl Link {
     /// Writes all of `out`, unless the client stops taking it.
     pub(super) async fn write(&self, mut out: Outbound) -> Result<(), BodyError> {
         let mut timer = Timer::default();
-        let mut since = None;
+        let mut stall = Stall::new(self.timeouts.write);
         poll_fn(|cx| {
             while !out.is_empty() {
                 match self.stream.poll_write(cx, &out.slices()) {
                     Poll::Ready(Ok(count)) => {
                         out.advance(count);
-                        since = None;
+                        stall.over();
                     }
                     Poll::Ready(Err(_)) => return Poll::Ready(Err(BodyError::ClientGone)),
                     Poll::Pending => {
-                        return timer
-                            .poll(cx, deadline(&mut since, self.timeouts.write))
-                            .map(|()| Err(BodyError::ClientGone));
+                        return stall.poll(&mut timer, cx).map(|_| Err(BodyError::ClientGone));
                     }
                 }
             }
@@ -96,29 +92,21 @@ impl Link {
     }
 }
 
-/// When `limit` is over, counted from the first call since `since` was last cleared.
-pub(super) fn deadline(since: &mut Option<Instant>, limit: Option<Duration>) -> Option<Instant> {
-    limit.map(|limit| *since.get_or_insert_with(Instant::now) + limit)
-}
-
 /// The body of a request, read when it is asked for.
 #[derive(Debug)]
 pub(crate) struct ClientBody {
     link: Arc<Link>,
     decoder: BodyDecoder,
-    /// Since when we wait for the client, if we do.
-    since: Option<Instant>,
+    /// The client's, when it sends nothing.
+    stall: Stall,
 }
 
 impl ClientBody {
     /// The body that follows the head just taken; `decoder` is not over yet.
     pub(super) fn new(link: Arc<Link>, decoder: BodyDecoder) -> Self {
         link.reading().body = BodyState::Open;
-        Self {
-            link,
-            decoder,
-            since: None,
-        }
+        let stall = Stall::new(link.timeouts.read);
+        Self { link, decoder, stall }
     }
 
     /// The next bytes, or `None` after the last. Trailers are checked and dropped: Rack has no place for them.
@@ -144,17 +132,15 @@ impl ClientBody {
                 .poll_read(cx, self.decoder.left().unwrap_or(u64::MAX))
             {
                 Poll::Ready(Ok(piece)) if !piece.is_empty() => {
-                    self.since = None;
+                    self.stall.over();
                     reading.inbound.push(piece);
                 }
                 Poll::Ready(_) => return Poll::Ready(Some(Err(BodyError::ClientGone))),
                 Poll::Pending => {
-                    let due = deadline(&mut self.since, self.link.timeouts.read);
-                    let limit = self.link.timeouts.read.unwrap_or_default();
-                    return reading
-                        .timer
-                        .poll(cx, due)
-                        .map(|()| Some(Err(BodyError::ClientSlow(limit))));
+                    return self
+                        .stall
+                        .poll(&mut reading.timer, cx)
+                        .map(|limit| Some(Err(BodyError::ClientSlow(limit))));
                 }
             }
         }

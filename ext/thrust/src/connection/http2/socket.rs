@@ -5,16 +5,15 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use hyper::rt::ReadBufCursor;
-use tokio::time::Instant;
 
-use crate::connection::link::deadline;
 use crate::stream::Stream;
+use crate::timer::{Stall, Timer};
 
 /// Writes up to this size are gathered; larger ones are worth a system call, and not worth a copy.
 const SMALL: usize = 4 * 1024;
@@ -30,25 +29,32 @@ pub(super) struct Socket {
     out: Mutex<Out>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Out {
     gathered: BytesMut,
-    /// Since when the client takes nothing, if it does not.
-    stalled: Option<Instant>,
+    /// Whether the client took nothing when last tried,
     is_stalled: bool,
+    /// and since when.
+    stall: Stall,
 }
 
 impl Socket {
-    pub(super) fn new(stream: Stream) -> Self {
+    /// `limit` is how long the client may take nothing.
+    pub(super) fn new(stream: Stream, limit: Option<Duration>) -> Self {
+        let out = Out {
+            gathered: BytesMut::new(),
+            is_stalled: false,
+            stall: Stall::new(limit),
+        };
         Self {
             stream,
-            out: Mutex::default(),
+            out: Mutex::new(out),
         }
     }
 
     /// Writes what was gathered.
     pub(super) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut out = self.out();
         while !out.gathered.is_empty() {
             ready!(out.poll_write(&self.stream, cx, &[]))?;
         }
@@ -57,14 +63,18 @@ impl Socket {
         Poll::Ready(Ok(()))
     }
 
-    /// When a client that takes nothing has had `limit` to go on.
-    pub(super) fn stalled_until(&self, limit: Option<Duration>) -> Option<Instant> {
-        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Ready once the client has taken nothing for too long.
+    pub(super) fn poll_stalled(&self, timer: &mut Timer, cx: &mut Context<'_>) -> Poll<()> {
+        let mut out = self.out();
         if out.is_stalled {
-            deadline(&mut out.stalled, limit)
+            out.stall.poll(timer, cx).map(drop)
         } else {
-            None
+            Poll::Pending
         }
+    }
+
+    fn out(&self) -> MutexGuard<'_, Out> {
+        self.out.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -84,7 +94,7 @@ impl Out {
         let written = stream.poll_write(cx, &all[..SLICES.min(slices.len() + 1)]);
         self.is_stalled = written.is_pending();
         if !self.is_stalled {
-            self.stalled = None;
+            self.stall.over();
         }
         let written = ready!(written)?;
         let gathered = written.min(self.gathered.len());
@@ -138,7 +148,7 @@ impl hyper::rt::Write for Io {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let length: usize = slices.iter().map(|slice| slice.len()).sum();
-        let mut out = self.socket.out.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut out = self.socket.out();
         if length <= SMALL && out.gathered.len() + length <= GATHERED {
             for slice in slices {
                 out.gathered.extend_from_slice(slice);
