@@ -4,11 +4,13 @@ mod support;
 
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use bytes::Bytes;
 use h2::Reason;
 use h2::client::{ResponseFuture, SendRequest};
 use http::{HeaderMap, Method, Request, Response};
+use rustix::process::Signal;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -328,6 +330,38 @@ fn a_connection_without_streams_ends_after_the_idle_timeout_even_if_its_client_i
     client.send([PREFACE, SETTINGS].concat());
 
     client.read_to_end();
+}
+
+#[tokio::test]
+async fn an_answer_that_is_late_in_a_drain_still_arrives_whole() {
+    let (told, steps) = channel();
+    let (go, gone) = channel::<()>();
+    let gone = Mutex::new(gone);
+    let body = "x".repeat(100_000);
+    let target = TestTarget::start({
+        let body = body.clone();
+        move |app| {
+            app.read_request();
+            told.send(()).unwrap();
+            gone.lock().unwrap().recv_timeout(DEADLINE).unwrap();
+            // Longer than a client may take to acknowledge that the connection ends.
+            assert!(app.wire.is_silent_for(Duration::from_millis(2500)));
+            app.answer(&body);
+        }
+    });
+    let proxy = Launch::before(&target).start();
+    let mut client = connect(&proxy).await;
+
+    let (answer, _) = client.send_request(get("report"), true).unwrap();
+    tokio::task::spawn_blocking(move || steps.recv_timeout(DEADLINE).unwrap())
+        .await
+        .unwrap();
+    proxy.signal(Signal::TERM);
+    proxy.wait_for_log("Server stopping");
+    go.send(()).unwrap();
+
+    let (_, received, _) = read(answer).await.unwrap();
+    assert_eq!(received.len(), body.len());
 }
 
 #[test]

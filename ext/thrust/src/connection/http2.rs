@@ -16,7 +16,6 @@ use http_body::{Body as _, Frame};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::sync::Notify;
-use tokio::time::Instant;
 
 use self::socket::{Io, Socket};
 use crate::body::Body;
@@ -36,7 +35,7 @@ const MAX_STREAMS: u32 = 250;
 const WINDOW: u32 = 1024 * 1024;
 /// What of one answer waits in memory for a client that reads slowly.
 const SEND_BUFFER: usize = 64 * 1024;
-/// How long a client may take to acknowledge a GOAWAY; one that is dead never does.
+/// How long a client may take, after its last stream, to acknowledge a GOAWAY; one that is dead never does.
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Serves until the client leaves, is idle for too long, or we are told to end.
@@ -69,29 +68,30 @@ pub(super) async fn serve(stream: Stream, received: Bytes, client: Client, core:
         .max_send_buf_size(SEND_BUFFER)
         .serve_connection(io, service);
     let mut connection = std::pin::pin!(connection);
-    let mut ended = None;
-    let mut farewell = Timer::default();
     let mut end = std::pin::pin!(async {
         tokio::select! {
             () = core.draining.cancelled() => {}
             () = streams.idle(core.timeouts.idle) => {}
         }
     });
-    let mut stalled = Timer::default();
+    let mut ending = false;
+    let mut farewell = Stall::new(Some(FAREWELL));
+    let mut timer = Timer::default();
     poll_fn(|cx| {
-        if ended.is_none() && end.as_mut().poll(cx).is_ready() {
-            ended = Some(Instant::now());
+        if !ending && end.as_mut().poll(cx).is_ready() {
+            ending = true;
             connection.as_mut().graceful_shutdown();
-        }
-        let due = ended.filter(|_| streams.is_empty()).map(|ended| ended + FAREWELL);
-        if farewell.poll(cx, due).is_ready() {
-            return Poll::Ready(());
         }
         // An error here is the client's leaving or its fault; hyper has told it with a GOAWAY.
         if connection.as_mut().poll(cx).is_ready() || matches!(socket.poll_flush(cx), Poll::Ready(Err(_))) {
             return Poll::Ready(());
         }
-        socket.poll_stalled(&mut stalled, cx)
+        // A stream that was open until now may still have bytes on their way: its client has all of the time.
+        if ending && streams.is_empty() {
+            ready!(farewell.poll(&mut timer, cx));
+            return Poll::Ready(());
+        }
+        socket.poll_stalled(&mut timer, cx)
     })
     .await;
 }
