@@ -1,0 +1,143 @@
+//! Judges the head of an HTTP/2 request, which hyper has parsed, as `http1::head` judges those of HTTP/1.
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Version, header};
+
+use crate::body::Body;
+use crate::exchange::{Request, RequestTarget};
+use crate::http1::head::{HeadError, MAX_TARGET, is_host};
+
+/// What the pipeline gets to see of a request, without its body.
+///
+/// # Errors
+///
+/// What RFC 9113 section 8 lets through and we do not.
+pub(super) fn read(mut parts: Parts) -> Result<Box<Request>, HeadError> {
+    if parts.method == Method::CONNECT || parts.method == Method::TRACE {
+        return Err(HeadError::MethodNotAllowed);
+    }
+    let target = match parts.uri.path_and_query() {
+        Some(target) if target.as_str() != "*" || parts.method == Method::OPTIONS => target.as_str(),
+        _ => return Err(HeadError::Target),
+    };
+    if target.len() > MAX_TARGET {
+        return Err(HeadError::TargetTooLong);
+    }
+    let target = RequestTarget::new(Bytes::copy_from_slice(target.as_bytes()));
+
+    // RFC 9113 section 8.3.1: `:authority` takes the place of `host`, and the two must not differ.
+    let authority = parts.uri.authority().map(|authority| authority.as_str());
+    let mut hosts = parts.headers.get_all(header::HOST).iter();
+    let host = match (authority, hosts.next(), hosts.next()) {
+        (_, _, Some(_)) => return Err(HeadError::Host),
+        (Some(authority), Some(host), None) if host.as_bytes() != authority.as_bytes() => {
+            return Err(HeadError::Host);
+        }
+        (Some(authority), _, None) => HeaderValue::from_str(authority).map_err(|_| HeadError::Host)?,
+        (None, Some(host), None) => host.clone(),
+        (None, None, None) => return Err(HeadError::HostMissing),
+    };
+    if !is_host(host.as_bytes()) {
+        return Err(HeadError::Host);
+    }
+    parts.headers.insert(header::HOST, host);
+    join_cookies(&mut parts.headers);
+    let accepts_trailers = parts.headers.remove(header::TE).is_some();
+    // A 100 cannot be sent on this connection; the client goes on after a while of its own choosing.
+    parts.headers.remove(header::EXPECT);
+    // The only hop-by-hop fields that HTTP/2 itself does not forbid.
+    parts.headers.remove(header::PROXY_AUTHENTICATE);
+    parts.headers.remove(header::PROXY_AUTHORIZATION);
+
+    Ok(Box::new(Request {
+        method: parts.method,
+        target,
+        version: Version::HTTP_2,
+        headers: parts.headers,
+        upgrade: None,
+        accepts_trailers,
+        expects_continue: false,
+        body: Body::empty(),
+        interim: None,
+    }))
+}
+
+/// One `Cookie` field from several, for HTTP/1 knows no others (RFC 9113 section 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let mut cookies = headers.get_all(header::COOKIE).iter();
+    if let (Some(first), Some(second)) = (cookies.next(), cookies.next()) {
+        let mut joined = [first.as_bytes(), second.as_bytes()].join(&b"; "[..]);
+        for cookie in cookies {
+            joined.extend_from_slice(b"; ");
+            joined.extend_from_slice(cookie.as_bytes());
+        }
+        if let Ok(joined) = HeaderValue::from_maybe_shared(Bytes::from(joined)) {
+            headers.insert(header::COOKIE, joined);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(method: &str, uri: &str, fields: &[(&str, &str)]) -> Parts {
+        let mut request = http::Request::builder().method(method).uri(uri);
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        request.body(()).unwrap().into_parts().0
+    }
+
+    #[test]
+    fn the_authority_is_the_host_and_the_target_stays_as_it_was() {
+        let request = read(parts("GET", "http://a.example:81/b%2Fc?q=%zz", &[])).unwrap();
+
+        assert_eq!(request.headers[header::HOST], "a.example:81");
+        assert_eq!(request.target.as_bytes(), b"/b%2Fc?q=%zz");
+    }
+
+    #[test]
+    fn what_two_parsers_could_read_differently_is_refused() {
+        let cases: [(Parts, HeadError); 8] = [
+            (parts("GET", "/", &[]), HeadError::HostMissing),
+            (parts("GET", "http://a/", &[("host", "b")]), HeadError::Host),
+            (
+                parts("GET", "/", &[("host", "a"), ("host", "a")]),
+                HeadError::Host,
+            ),
+            (parts("GET", "/", &[("host", "a/b")]), HeadError::Host),
+            (parts("GET", "*", &[("host", "a")]), HeadError::Target),
+            (parts("CONNECT", "a:1", &[]), HeadError::MethodNotAllowed),
+            (parts("TRACE", "http://a/", &[]), HeadError::MethodNotAllowed),
+            (
+                parts("GET", &format!("http://a/{}", "b".repeat(MAX_TARGET)), &[]),
+                HeadError::TargetTooLong,
+            ),
+        ];
+        for (given, error) in cases {
+            let shown = format!("{given:?}");
+            assert_eq!(read(given).err(), Some(error), "{shown}");
+        }
+        assert!(read(parts("OPTIONS", "*", &[("host", "a")])).is_ok());
+    }
+
+    #[test]
+    fn cookies_are_joined_and_what_concerns_this_hop_stays_behind() {
+        let fields = [
+            ("cookie", "a=1"),
+            ("cookie", "b=2"),
+            ("cookie", "c=3"),
+            ("te", "trailers"),
+            ("expect", "100-continue"),
+            ("proxy-authorization", "Basic eA=="),
+        ];
+
+        let request = read(parts("GET", "http://a/", &fields)).unwrap();
+
+        assert_eq!(request.headers[header::COOKIE], "a=1; b=2; c=3");
+        assert_eq!(request.headers.len(), 2, "Cookie and Host: {:?}", request.headers);
+        assert!(request.accepts_trailers && !request.expects_continue);
+    }
+}
