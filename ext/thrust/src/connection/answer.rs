@@ -13,8 +13,9 @@ use crate::body::Body;
 use crate::core::Core;
 use crate::error::BodyError;
 use crate::exchange::{Client, Response};
-use crate::http1::encode::{self, Framing, Outbound, Persistence};
-use crate::http1::head::RequestHead;
+use crate::http1::encode::{self, Framing, Persistence};
+use crate::http1::outbound::Outbound;
+use crate::http1::request::RequestHead;
 use crate::stream::TURN;
 use crate::timer::{Stall, Timer};
 

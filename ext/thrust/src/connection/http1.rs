@@ -18,7 +18,8 @@ use crate::body::Body;
 use crate::core::Core;
 use crate::exchange::{Client, Request};
 use crate::http1::decode::BodyDecoder;
-use crate::http1::head::{self, HeadError, MAX_EMPTY_LINES, RequestHead};
+use crate::http1::head::{HeadError, MAX_EMPTY_LINES};
+use crate::http1::request::{self, RequestHead};
 use crate::stream::Stream;
 
 /// How long a client may keep sending after an answer that closes the connection.
@@ -170,7 +171,7 @@ async fn exchange(link: &Arc<Link>, head: &Bytes, client: Client, core: &Arc<Cor
 
 /// What the pipeline gets to see of a request, and what its answer depends on.
 fn read(link: &Arc<Link>, head: &Bytes) -> Result<(Facts, Box<Request>), HeadError> {
-    let head = head::parse_request(head)?;
+    let head = request::parse(head)?;
     let facts = Facts::of(&head);
     let RequestHead {
         method,

@@ -10,8 +10,8 @@ use super::Timeouts;
 use crate::error::BodyError;
 use crate::http1::chunk::Decoded;
 use crate::http1::decode::BodyDecoder;
-use crate::http1::encode::Outbound;
 use crate::http1::inbound::Inbound;
+use crate::http1::outbound::Outbound;
 use crate::stream::Stream;
 use crate::timer::{Stall, Timer};
 

@@ -10,7 +10,8 @@ use http::header;
 
 use super::link::Link;
 use crate::exchange::Response;
-use crate::http1::encode::{self, Framing, Outbound, Persistence};
+use crate::http1::encode::{self, Framing, Persistence};
+use crate::http1::outbound::Outbound;
 use crate::stream::{Stream, TURN};
 
 /// Sends the 101 and leaves the connection to a task of its own, which a drain does not wait for.

@@ -2,7 +2,6 @@
 //!
 //! Names leave in the capitalisation that thruster's clients and apps are used to (`X-Request-Id`, `Etag`).
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderName, StatusCode, Version, header};
 
 use crate::text;
@@ -133,72 +132,6 @@ fn status_line(out: &mut Vec<u8>, version: Version, status: StatusCode) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Bytes on their way out: what we wrote ourselves, then a piece of a body as it came, then what follows it.
-///
-/// The three leave in one `writev`, so a body is never copied to stand behind its head.
-#[derive(Debug, Default)]
-pub(crate) struct Outbound {
-    before: Vec<u8>,
-    written: usize,
-    body: Bytes,
-    after: &'static [u8],
-}
-
-impl Outbound {
-    /// Where heads and chunk sizes are written to. Empty `body` first: it leaves after what is added here.
-    pub(crate) fn before(&mut self) -> &mut Vec<u8> {
-        debug_assert!(self.body.is_empty() && self.after.is_empty());
-        &mut self.before
-    }
-
-    /// Adds a piece of a body with a known length.
-    pub(crate) fn plain(&mut self, data: Bytes) {
-        debug_assert!(self.body.is_empty());
-        self.body = data;
-    }
-
-    /// Adds a piece of a body as a chunk of its own.
-    pub(crate) fn chunk(&mut self, data: Bytes) {
-        if !data.is_empty() {
-            chunk_size(self.before(), data.len());
-            self.body = data;
-            self.after = b"\r\n";
-        }
-    }
-
-    /// Whether all of it was written.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.written == self.before.len() && self.body.is_empty() && self.after.is_empty()
-    }
-
-    /// Whether a piece of a body still waits, so that nothing can be added before it.
-    pub(crate) fn has_body(&self) -> bool {
-        !self.body.is_empty() || !self.after.is_empty()
-    }
-
-    /// What is left to write, in order.
-    pub(crate) fn slices(&self) -> [std::io::IoSlice<'_>; 3] {
-        [&self.before[self.written..], &self.body, self.after].map(std::io::IoSlice::new)
-    }
-
-    /// Notes that the first `count` bytes of [`Self::slices`] were written.
-    pub(crate) fn advance(&mut self, count: usize) {
-        let head = count.min(self.before.len() - self.written);
-        self.written += head;
-        let body = (count - head).min(self.body.len());
-        bytes::Buf::advance(&mut self.body, body);
-        self.after = &self.after[count - head - body..];
-        if self.written == self.before.len() {
-            self.before.clear();
-            self.written = 0;
-        }
-        if self.body.is_empty() {
-            // Lets go of the buffer that it was a slice of.
-            self.body = Bytes::new();
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -238,21 +171,6 @@ mod tests {
             head(Framing::None),
             "HTTP/1.1 200 OK\r\nEtag: \"a\"\r\nConnection: close\r\n\r\n"
         );
-    }
-
-    #[test]
-    fn what_is_left_is_right_after_a_write_of_any_length() {
-        let whole = b"aaa\r\n5\r\nhello\r\n";
-        for first in 0..=whole.len() {
-            let mut out = Outbound::default();
-            out.before().extend_from_slice(b"aaa\r\n");
-            out.chunk(Bytes::from_static(b"hello"));
-
-            out.advance(first);
-
-            assert_eq!(out.slices().map(|slice| slice.to_vec()).concat(), whole[first..]);
-            assert_eq!(out.is_empty(), first == whole.len());
-        }
     }
 
     #[test]

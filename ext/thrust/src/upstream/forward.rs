@@ -20,7 +20,7 @@ use crate::exchange::{Client, Request, Response};
 use crate::http1::decode::BodyDecoder;
 use crate::http1::encode;
 use crate::http1::fields::{Fields, tokens};
-use crate::http1::head::{self, ResponseHead};
+use crate::http1::response::{self, ResponseHead};
 
 /// Interim answers that an app may send before its final one.
 const MAX_INTERIM: usize = 8;
@@ -163,7 +163,7 @@ impl Upstream {
                 unsent: false,
                 unanswered: false,
             };
-            let head = head::parse_response(&head)
+            let head = response::parse(&head)
                 .map_err(|source| answered(ProxyError::MalformedAnswer { target, source }))?;
             if !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS {
                 return Ok((connection, head));

@@ -6,7 +6,8 @@ use tokio::time::Instant;
 
 use crate::body::Body;
 use crate::error::BodyError;
-use crate::http1::encode::{self, Outbound};
+use crate::http1::encode;
+use crate::http1::outbound::Outbound;
 use crate::stream::{Stream, TURN};
 
 /// A request on its way to the app.

@@ -6,7 +6,8 @@ use http::{HeaderMap, HeaderValue, Method, Version, header};
 
 use crate::body::Body;
 use crate::exchange::{Request, RequestTarget};
-use crate::http1::head::{HeadError, MAX_TARGET, is_host};
+use crate::http1::head::{HeadError, MAX_TARGET};
+use crate::http1::request::is_host;
 
 /// What the pipeline gets to see of a request, without its body.
 ///
