@@ -1,19 +1,113 @@
-//! The body of the app's answer, and what is left of a connection after a 101.
+//! The app's answer: what its head means for its body and its connection, the body itself, and the tunnel after a 101.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue, StatusCode, Version, header};
 use http_body::Frame;
 
+use super::Upstream;
 use super::connection::Connection;
+use super::forward::Question;
 use super::pool::Pool;
 use super::upload::Upload;
-use crate::error::BodyError;
+use crate::body::Body;
+use crate::error::{BodyError, ProxyError};
+use crate::exchange::Response;
 use crate::http1::chunk::Decoded;
 use crate::http1::decode::BodyDecoder;
+use crate::http1::fields::{Fields, tokens};
+use crate::http1::response::ResponseHead;
 use crate::stream::Stream;
+
+impl Upstream {
+    /// Makes our answer from the app's head (RFC 9112 section 6.3).
+    pub(super) fn respond(
+        &self,
+        mut connection: Box<Connection>,
+        head: ResponseHead,
+        upload: Box<Upload>,
+        question: &Question,
+    ) -> Result<Response, ProxyError> {
+        let ResponseHead {
+            status,
+            version,
+            fields,
+        } = head;
+        let Fields {
+            mut headers,
+            content_length,
+            chunked,
+            connection: options,
+            upgrade,
+            ..
+        } = fields;
+        if status == StatusCode::SWITCHING_PROTOCOLS {
+            if !is_asked_for(question.upgrade.as_ref(), upgrade.as_ref()) {
+                return Err(ProxyError::UnaskedUpgrade {
+                    target: self.options.target,
+                });
+            }
+            return Ok(response(
+                status,
+                headers,
+                Box::new(Tunnel::new(connection, upgrade)).into(),
+            ));
+        }
+
+        let decoder = match content_length {
+            _ if question.is_head || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) => {
+                BodyDecoder::Over
+            }
+            _ if chunked => BodyDecoder::chunked(),
+            Some(length) => BodyDecoder::length(length),
+            None => BodyDecoder::UntilClose,
+        };
+        if status == StatusCode::NO_CONTENT {
+            headers.remove(header::CONTENT_LENGTH);
+        }
+        let keep = match version {
+            Version::HTTP_10 => options.keep_alive && !options.close,
+            _ => !options.close,
+        } && !matches!(decoder, BodyDecoder::UntilClose);
+        // A body that must not be there may still come, and would be taken for the next answer.
+        let keep = keep && !(status == StatusCode::NO_CONTENT && (chunked || content_length > Some(0)));
+
+        // The whole of a short answer came with its head: the connection is free before the client is answered.
+        if upload.is_sent()
+            && let Some(whole) = take_whole(&decoder, connection.inbound.unread())
+        {
+            if keep && connection.inbound.is_empty() {
+                self.pool.give_back(connection);
+            }
+            return Ok(response(status, headers, whole.into()));
+        }
+        let body = AnswerBody::new(connection, decoder, upload, keep.then(|| self.pool.clone()));
+        Ok(response(status, headers, Box::new(body).into()))
+    }
+}
+
+fn response(status: StatusCode, headers: HeaderMap, body: Body) -> Response {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
+/// The body, if all of it is there already.
+fn take_whole(decoder: &BodyDecoder, unread: &mut Bytes) -> Option<Bytes> {
+    let length = usize::try_from(decoder.left()?).ok()?;
+    (unread.len() >= length).then(|| unread.split_to(length))
+}
+
+/// Whether the app changes to one of the protocols that the client named.
+fn is_asked_for(asked: Option<&HeaderValue>, given: Option<&HeaderValue>) -> bool {
+    let (Some(asked), Some(given)) = (asked, given) else {
+        return false;
+    };
+    tokens(asked).any(|protocol| protocol.eq_ignore_ascii_case(given.as_bytes().trim_ascii()))
+}
 
 /// The app's answer, read when it is asked for; it also drives the rest of the upload that it answers.
 #[derive(Debug)]

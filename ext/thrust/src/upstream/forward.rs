@@ -5,21 +5,17 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use tokio::time::Instant;
 
-use super::answer::{AnswerBody, Tunnel};
 use super::connection::{Connection, ReadError};
 use super::headers;
 use super::upload::Upload;
 use super::{Target, Upstream};
-use crate::body::Body;
 use crate::connection::Interim;
 use crate::error::{BodyError, ProxyError};
 use crate::exchange::{Client, Request, Response};
-use crate::http1::decode::BodyDecoder;
 use crate::http1::encode;
-use crate::http1::fields::{Fields, tokens};
 use crate::http1::response::{self, ResponseHead};
 
 /// Interim answers that an app may send before its final one.
@@ -28,14 +24,14 @@ const MAX_INTERIM: usize = 8;
 const CONTINUE_DELAY: Duration = Duration::from_secs(1);
 
 /// What of a request is needed while the app is asked, and to read its answer.
-struct Question {
+pub(super) struct Question {
     head: Vec<u8>,
-    is_head: bool,
+    pub(super) is_head: bool,
     /// Whether a second identical request does no harm (RFC 9110 section 9.2.2).
     idempotent: bool,
     /// Whether there is no body that could be half sent.
     bodiless: bool,
-    upgrade: Option<HeaderValue>,
+    pub(super) upgrade: Option<HeaderValue>,
     interim: Option<Interim>,
 }
 
@@ -57,11 +53,7 @@ impl Question {
                 return Ok(());
             };
             let sent = interim.send(message).await;
-            sent.map_err(|error| Failure {
-                error: ProxyError::RequestBody(error),
-                unsent: false,
-                unanswered: false,
-            })
+            sent.map_err(|error| Failure::for_good(ProxyError::RequestBody(error)))
         })
     }
 }
@@ -73,6 +65,17 @@ struct Failure {
     unsent: bool,
     /// No byte of an answer came, and the connection is what failed.
     unanswered: bool,
+}
+
+impl Failure {
+    /// One that is not repeated: the app has begun to answer, or the client is gone.
+    fn for_good(error: ProxyError) -> Self {
+        Self {
+            error,
+            unsent: false,
+            unanswered: false,
+        }
+    }
 }
 
 impl Upstream {
@@ -158,19 +161,14 @@ impl Upstream {
                     continue;
                 }
             };
-            let answered = |error| Failure {
-                error,
-                unsent: false,
-                unanswered: false,
-            };
             let head = response::parse(&head)
-                .map_err(|source| answered(ProxyError::MalformedAnswer { target, source }))?;
+                .map_err(|source| Failure::for_good(ProxyError::MalformedAnswer { target, source }))?;
             if !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS {
                 return Ok((connection, head));
             }
             interim += 1;
             if interim > MAX_INTERIM {
-                return Err(answered(ProxyError::TooManyInterim {
+                return Err(Failure::for_good(ProxyError::TooManyInterim {
                     target,
                     limit: MAX_INTERIM,
                 }));
@@ -220,71 +218,6 @@ impl Upstream {
         })
         .await
     }
-
-    /// Makes our answer from the app's head (RFC 9112 section 6.3).
-    fn respond(
-        &self,
-        mut connection: Box<Connection>,
-        head: ResponseHead,
-        upload: Box<Upload>,
-        question: &Question,
-    ) -> Result<Response, ProxyError> {
-        let ResponseHead {
-            status,
-            version,
-            fields,
-        } = head;
-        let Fields {
-            mut headers,
-            content_length,
-            chunked,
-            connection: options,
-            upgrade,
-            ..
-        } = fields;
-        if status == StatusCode::SWITCHING_PROTOCOLS {
-            if !is_asked_for(question.upgrade.as_ref(), upgrade.as_ref()) {
-                return Err(ProxyError::UnaskedUpgrade {
-                    target: self.options.target,
-                });
-            }
-            return Ok(response(
-                status,
-                headers,
-                Box::new(Tunnel::new(connection, upgrade)).into(),
-            ));
-        }
-
-        let decoder = match content_length {
-            _ if question.is_head || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) => {
-                BodyDecoder::Over
-            }
-            _ if chunked => BodyDecoder::chunked(),
-            Some(length) => BodyDecoder::length(length),
-            None => BodyDecoder::UntilClose,
-        };
-        if status == StatusCode::NO_CONTENT {
-            headers.remove(http::header::CONTENT_LENGTH);
-        }
-        let keep = match version {
-            Version::HTTP_10 => options.keep_alive && !options.close,
-            _ => !options.close,
-        } && !matches!(decoder, BodyDecoder::UntilClose);
-        // A body that must not be there may still come, and would be taken for the next answer.
-        let keep = keep && !(status == StatusCode::NO_CONTENT && (chunked || content_length > Some(0)));
-
-        // The whole of a short answer came with its head: the connection is free before the client is answered.
-        if upload.is_sent()
-            && let Some(whole) = take_whole(&decoder, connection.inbound.unread())
-        {
-            if keep && connection.inbound.is_empty() {
-                self.pool.give_back(connection);
-            }
-            return Ok(response(status, headers, whole.into()));
-        }
-        let body = AnswerBody::new(connection, decoder, upload, keep.then(|| self.pool.clone()));
-        Ok(response(status, headers, Box::new(body).into()))
-    }
 }
 
 /// What the app did.
@@ -317,19 +250,6 @@ fn failure(error: EventError, upload: &Upload, answer_begun: bool, target: Targe
     }
 }
 
-fn response(status: StatusCode, headers: HeaderMap, body: Body) -> Response {
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
-    *response.headers_mut() = headers;
-    response
-}
-
-/// The body, if all of it is there already.
-fn take_whole(decoder: &BodyDecoder, unread: &mut Bytes) -> Option<Bytes> {
-    let length = usize::try_from(decoder.left()?).ok()?;
-    (unread.len() >= length).then(|| unread.split_to(length))
-}
-
 /// Whether sending the request twice has the effect of sending it once.
 fn is_idempotent(method: &Method, headers: &HeaderMap) -> bool {
     matches!(
@@ -337,12 +257,4 @@ fn is_idempotent(method: &Method, headers: &HeaderMap) -> bool {
         Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE
     ) || headers.contains_key("idempotency-key")
         || headers.contains_key("x-idempotency-key")
-}
-
-/// Whether the app changes to one of the protocols that the client named.
-fn is_asked_for(asked: Option<&HeaderValue>, given: Option<&HeaderValue>) -> bool {
-    let (Some(asked), Some(given)) = (asked, given) else {
-        return false;
-    };
-    tokens(asked).any(|protocol| protocol.eq_ignore_ascii_case(given.as_bytes().trim_ascii()))
 }
