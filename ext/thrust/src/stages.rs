@@ -2,6 +2,5 @@
 
 pub(crate) mod access_log;
 pub(crate) mod error_pages;
-pub(crate) mod filter;
 pub(crate) mod request_id;
 pub(crate) mod request_start;

@@ -4,9 +4,11 @@
 //! the last byte of the answer was handed out, or when the request was given up. Field names are thruster's
 //! (spec/thruster.md section 13.1), `host`, `request_id` and `error` are ours.
 
+mod filter;
+mod remote;
+
 use std::borrow::Cow;
 use std::error::Error;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -15,11 +17,10 @@ use http::{Method, StatusCode, Version};
 use percent_encoding::percent_decode;
 use tokio::time::Instant;
 
-use super::filter;
+use self::remote::Remote;
 use crate::error::{BodyError, CLIENT_CLOSED_REQUEST, ProxyError, chain};
 use crate::exchange::{Client, Request, RequestTarget};
 use crate::log::{Batch, Level, Line};
-use crate::text;
 
 /// Opens an entry for each request; one per core.
 #[derive(Debug)]
@@ -38,46 +39,23 @@ impl AccessLog {
     pub(crate) fn open(&self, request: &Request, client: &Client, id: &HeaderValue) -> Option<Box<Entry>> {
         let batch = self.batch.clone()?;
         let of = |name| request.headers.get(name).cloned();
-        Some(Box::new(Entry {
-            batch,
-            started: Instant::now(),
-            request: Some(Facts {
-                method: request.method.clone(),
-                target: request.target.clone(),
-                version: request.version,
-                host: of(header::HOST),
-                content_type: of(header::CONTENT_TYPE),
-                user_agent: of(header::USER_AGENT),
-                length: request.body.length(),
-            }),
-            remote: remote_address(&request.headers, client.peer),
-            id: id.clone(),
-            status: None,
-            content_type: None,
-            sent: 0,
-            complete: false,
-            endless: false,
-            error: None,
-            gone: false,
-        }))
+        let facts = Facts {
+            method: request.method.clone(),
+            target: request.target.clone(),
+            version: request.version,
+            host: of(header::HOST),
+            content_type: of(header::CONTENT_TYPE),
+            user_agent: of(header::USER_AGENT),
+            length: request.body.length(),
+        };
+        let remote = Remote::of(&request.headers, client.peer);
+        Some(Entry::new(batch, Some(facts), remote, id))
     }
 
     /// Opens the entry of a request that could not be read.
     pub(crate) fn open_unreadable(&self, client: &Client, id: &HeaderValue) -> Option<Box<Entry>> {
-        Some(Box::new(Entry {
-            batch: self.batch.clone()?,
-            started: Instant::now(),
-            request: None,
-            remote: Remote::Peer(client.peer),
-            id: id.clone(),
-            status: None,
-            content_type: None,
-            sent: 0,
-            complete: false,
-            endless: false,
-            error: None,
-            gone: false,
-        }))
+        let batch = self.batch.clone()?;
+        Some(Entry::new(batch, None, Remote::Peer(client.peer), id))
     }
 }
 
@@ -86,6 +64,7 @@ impl AccessLog {
 pub(crate) struct Entry {
     batch: Arc<Batch>,
     started: Instant,
+    /// `None` if it could not be read.
     request: Option<Facts>,
     remote: Remote,
     id: HeaderValue,
@@ -112,16 +91,24 @@ struct Facts {
     length: Option<u64>,
 }
 
-/// Who asked, for the log.
-#[derive(Debug, PartialEq)]
-enum Remote {
-    /// The other end of the connection.
-    Peer(SocketAddr),
-    /// The client that trusted proxies name.
-    Forwarded(IpAddr),
-}
-
 impl Entry {
+    fn new(batch: Arc<Batch>, request: Option<Facts>, remote: Remote, id: &HeaderValue) -> Box<Self> {
+        Box::new(Self {
+            batch,
+            started: Instant::now(),
+            request,
+            remote,
+            id: id.clone(),
+            status: None,
+            content_type: None,
+            sent: 0,
+            complete: false,
+            endless: false,
+            error: None,
+            gone: false,
+        })
+    }
+
     /// Notes the answer whose body carries this entry from now on.
     pub(crate) fn answered(&mut self, status: StatusCode, headers: &HeaderMap) {
         self.status = Some(status);
@@ -184,10 +171,7 @@ impl Entry {
         );
         line.number("resp_content_length", self.sent);
         line.text("resp_content_type", &lossy(self.content_type.as_ref()));
-        match self.remote {
-            Remote::Peer(peer) => line.written("remote_addr", |out| text::socket_address(out, peer)),
-            Remote::Forwarded(address) => line.written("remote_addr", |out| text::address(out, address)),
-        }
+        line.written("remote_addr", |out| self.remote.write(out));
         line.text(
             "user_agent",
             &lossy(request.and_then(|request| request.user_agent.as_ref())),
@@ -230,79 +214,5 @@ fn protocol(version: Version) -> &'static str {
         Version::HTTP_10 => "HTTP/1.0",
         Version::HTTP_2 => "HTTP/2.0",
         _ => "HTTP/1.1",
-    }
-}
-
-/// The client's address: the rightmost one that no trusted proxy is known by; if all are trusted, the leftmost.
-///
-/// Trusted are loopback, private and link-local networks: what else says `X-Forwarded-For` may be lying.
-fn remote_address(headers: &HeaderMap, peer: SocketAddr) -> Remote {
-    let mut remote = Remote::Peer(peer);
-    if !is_trusted(peer.ip()) {
-        return remote;
-    }
-    for value in headers.get_all("x-forwarded-for").iter().rev() {
-        for item in value.as_bytes().rsplit(|byte| *byte == b',') {
-            let Some(address) = address_of(item.trim_ascii()) else {
-                return remote;
-            };
-            remote = Remote::Forwarded(address);
-            if !is_trusted(address) {
-                return remote;
-            }
-        }
-    }
-    remote
-}
-
-/// An address as proxies write it: bare, with a port, or in brackets.
-fn address_of(item: &[u8]) -> Option<IpAddr> {
-    let text = std::str::from_utf8(item).ok()?;
-    let address: IpAddr = text
-        .parse()
-        .ok()
-        .or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()))
-        .or_else(|| text.strip_prefix('[')?.strip_suffix(']')?.parse().ok())?;
-    Some(address.to_canonical())
-}
-
-fn is_trusted(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.is_loopback() || address.is_private() || address.is_link_local(),
-        IpAddr::V6(address) => {
-            address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local()
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn remote(peer: &str, forwarded: &[&str]) -> String {
-        let mut headers = HeaderMap::new();
-        for value in forwarded {
-            headers.append("x-forwarded-for", HeaderValue::from_str(value).unwrap());
-        }
-        match remote_address(&headers, peer.parse().unwrap()) {
-            Remote::Peer(peer) => peer.to_string(),
-            Remote::Forwarded(address) => address.to_string(),
-        }
-    }
-
-    #[test]
-    fn the_remote_address_is_the_rightmost_untrusted_one() {
-        assert_eq!(remote("127.0.0.1:5", &[]), "127.0.0.1:5");
-        assert_eq!(remote("127.0.0.1:5", &["1.1.1.1, 2.2.2.2, 10.0.0.1"]), "2.2.2.2");
-        assert_eq!(remote("127.0.0.1:5", &["1.1.1.1", "10.0.0.1"]), "1.1.1.1");
-        assert_eq!(remote("127.0.0.1:5", &["10.0.0.2, 10.0.0.1"]), "10.0.0.2");
-        assert_eq!(remote("[::1]:5", &["[2001:db8::1]:80, fd00::1"]), "2001:db8::1");
-    }
-
-    #[test]
-    fn nobody_else_can_choose_the_remote_address() {
-        assert_eq!(remote("8.8.8.8:5", &["1.1.1.1"]), "8.8.8.8:5");
-        assert_eq!(remote("10.0.0.1:5", &["1.1.1.1, 9.9.9.9"]), "9.9.9.9");
-        assert_eq!(remote("10.0.0.1:5", &["1.1.1.1, nonsense"]), "10.0.0.1:5");
     }
 }

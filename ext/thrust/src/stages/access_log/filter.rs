@@ -26,7 +26,7 @@ const WORDS: [&[u8]; 12] = [
 /// `query` with the values of sensitive parameters replaced.
 ///
 /// Names are compared decoded and without regard to case, so `user%5BPassword%5D` is found too.
-pub(crate) fn query(query: &[u8]) -> Cow<'_, [u8]> {
+pub(super) fn query(query: &[u8]) -> Cow<'_, [u8]> {
     if !query.split(|byte| matches!(byte, b'&' | b';')).any(is_sensitive) {
         return Cow::Borrowed(query);
     }
