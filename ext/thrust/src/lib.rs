@@ -14,7 +14,7 @@ mod error;
 mod exchange;
 mod http1;
 mod listener;
-mod log;
+pub mod log;
 mod pipeline;
 pub mod ports;
 pub mod process;

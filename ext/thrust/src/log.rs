@@ -7,36 +7,74 @@ mod line;
 mod writer;
 
 use std::fmt;
-use std::time::SystemTime;
+use std::io::{self, IsTerminal};
+use std::time::{Duration, SystemTime};
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
-pub(crate) use line::{Format, Level, Line};
-pub(crate) use writer::{Batch, Writer};
+pub(crate) use line::{Level, Line};
+pub(crate) use writer::Batch;
 
-use line::Clock;
+use crate::config::{Config, LogFormat, LogLevel};
+use line::{Clock, Format};
+use writer::Writer;
+
+/// How long the last lines may take.
+const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// Fields that hold a list: their text is JSON already and stands unquoted.
 const LISTS: [&str; 1] = ["args"];
 
-/// Starts the log and sends every `tracing` event of ours to it, from `level` on.
-///
-/// Events of libraries are kept only if they warn. Called once; a second call changes nothing.
-pub(crate) fn start(format: Format, level: LevelFilter) -> Writer {
-    let writer = Writer::start(format);
-    let targets = Targets::new()
-        .with_target("thrust", level)
-        .with_default(level.min(LevelFilter::WARN));
-    let lines = Lines {
-        writer: writer.clone(),
-    };
-    let subscriber = tracing_subscriber::registry().with(lines.with_filter(targets));
-    // Fails only if there is one already, which then stays.
-    let _ = tracing::subscriber::set_global_default(subscriber);
-    writer
+/// The log of this run; it comes before anything else that may be worth a line.
+#[derive(Debug)]
+pub struct Log(Writer);
+
+impl Log {
+    /// Starts to write lines to stdout as `config` says, and sends every `tracing` event of ours to them.
+    ///
+    /// Events of libraries are kept only if they warn. Called once; the events of a second log would go to the first.
+    ///
+    /// # Errors
+    ///
+    /// The system gives no thread to write with.
+    pub fn start(config: &Config) -> io::Result<Self> {
+        let format = match config.log_format {
+            LogFormat::Json => Format::Json,
+            LogFormat::Text => Format::Text,
+            LogFormat::Auto if io::stdout().is_terminal() => Format::Text,
+            LogFormat::Auto => Format::Json,
+        };
+        let level = match config.log_level {
+            LogLevel::Debug => LevelFilter::DEBUG,
+            LogLevel::Info => LevelFilter::INFO,
+            LogLevel::Warn => LevelFilter::WARN,
+            LogLevel::Error => LevelFilter::ERROR,
+        };
+        let writer = Writer::start(format)?;
+        let targets = Targets::new()
+            .with_target("thrust", level)
+            .with_default(level.min(LevelFilter::WARN));
+        let lines = Lines {
+            writer: writer.clone(),
+        };
+        let subscriber = tracing_subscriber::registry().with(lines.with_filter(targets));
+        // Fails only if there is one already, which then stays.
+        let _ = tracing::subscriber::set_global_default(subscriber);
+        Ok(Self(writer))
+    }
+
+    /// A batch for the request lines of one core.
+    pub(crate) fn batch(&self) -> Batch {
+        Batch::new(self.0.clone())
+    }
+
+    /// Waits for the last lines, but not for a reader that never comes.
+    pub fn finish(self) {
+        self.0.flush(LAST_LINES);
+    }
 }
 
 /// Writes `tracing` events as lines.

@@ -12,8 +12,8 @@ use std::{
 use thrust::{
     cli::{self, Options, Request},
     config::Config,
-    ports,
-    server::{self, Log},
+    log::Log,
+    ports, server,
 };
 use thrust_api::settings::{Settings, Written};
 
@@ -34,7 +34,15 @@ fn wrap(options: Options, command: Vec<OsString>) -> ExitCode {
         return ExitCode::FAILURE;
     };
     let config = Config::from(&settings);
-    let log = Log::start(&config);
+    let log = match Log::start(&config) {
+        Ok(log) => log,
+        Err(error) => {
+            complain(format_args!(
+                "could not start a thread for the log: {error}; see ulimit -u"
+            ));
+            return ExitCode::FAILURE;
+        }
+    };
     let status = match ports::open(&config, &ports::Environment::inherited()) {
         Ok(ports) => {
             ports.notices.iter().for_each(ports::Notice::log);

@@ -9,13 +9,13 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing_subscriber::filter::LevelFilter;
 
-use crate::config::{Config, LogFormat, LogLevel};
+use crate::config::{Config, LogLevel};
 use crate::connection::Timeouts;
 use crate::core::{Core, Handle};
+use crate::error::chain;
 use crate::listener;
-use crate::log::{self, Batch, Format, Writer};
+use crate::log::Log;
 use crate::pipeline::Pipeline;
 use crate::ports::Ports;
 use crate::process::{self, Command, Signals};
@@ -25,39 +25,9 @@ use crate::upstream::{self, Target, Upstream};
 
 /// How long requests may take to end after the wrapped process has.
 const DRAIN: Duration = Duration::from_secs(5);
-/// How long the last lines of the log may take.
-const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// The exit status when we, and not the wrapped process, are the reason for the end.
 const FAILURE: u8 = 1;
-
-/// The log of this run; [`Log::start`] comes before anything else that may be worth a line.
-#[derive(Debug)]
-pub struct Log(Writer);
-
-impl Log {
-    /// Starts to write lines to stdout, as `config` says.
-    pub fn start(config: &Config) -> Self {
-        let format = match config.log_format {
-            LogFormat::Json => Format::Json,
-            LogFormat::Text => Format::Text,
-            LogFormat::Auto if io::IsTerminal::is_terminal(&io::stdout()) => Format::Text,
-            LogFormat::Auto => Format::Json,
-        };
-        let level = match config.log_level {
-            LogLevel::Debug => LevelFilter::DEBUG,
-            LogLevel::Info => LevelFilter::INFO,
-            LogLevel::Warn => LevelFilter::WARN,
-            LogLevel::Error => LevelFilter::ERROR,
-        };
-        Self(log::start(format, level))
-    }
-
-    /// Waits for the last lines, but not for a reader that never comes.
-    pub fn finish(self) {
-        self.0.flush(LAST_LINES);
-    }
-}
 
 /// Wraps `command`: serves on `ports` until it ends. Returns its exit status (spec/thruster.md section 2.5).
 ///
@@ -66,24 +36,44 @@ pub fn run(config: &Config, ports: Ports, command: Vec<OsString>, log: &Log) -> 
     let descriptors = raise_descriptor_limit();
     let ended = start(config, ports, command.into(), log, descriptors);
     ExitCode::from(ended.unwrap_or_else(|error| {
-        tracing::error!(%error, "Failed to start");
+        tracing::error!(error = chain(&error), "Failed to start");
         FAILURE
     }))
 }
 
-fn start(config: &Config, ports: Ports, command: Command, log: &Log, descriptors: Rlimit) -> io::Result<u8> {
+/// Why nothing is served.
+#[derive(Debug, thiserror::Error)]
+#[error("the system gives us no {what}; check its limits on threads and open files (ulimit -u, ulimit -n)")]
+struct Denied {
+    what: &'static str,
+    source: io::Error,
+}
+
+fn denied(what: &'static str) -> impl Fn(io::Error) -> Denied {
+    move |source| Denied { what, source }
+}
+
+fn start(
+    config: &Config,
+    ports: Ports,
+    command: Command,
+    log: &Log,
+    descriptors: Rlimit,
+) -> Result<u8, Denied> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .build()?;
+        .build()
+        .map_err(denied("event loop"))?;
     let error_pages = Arc::new(ErrorPages::load(&config.bad_gateway_page));
     let core = || Arc::new(make_core(config, ports.app_port, &error_pages, log));
     let here = core();
     let others = (1..config.threads)
         .map(|number| Handle::start(number, core()))
-        .collect::<io::Result<Vec<_>>>()?;
+        .collect::<io::Result<Vec<_>>>()
+        .map_err(denied("thread to serve connections"))?;
 
     let status = runtime.block_on(async {
-        let mut signals = Signals::new()?;
+        let mut signals = Signals::new().map_err(denied("signals"))?;
         let stopped = CancellationToken::new();
         let accepting = {
             let (here, stopped) = (here.clone(), stopped.clone());
@@ -109,9 +99,11 @@ fn start(config: &Config, ports: Ports, command: Command, log: &Log, descriptors
 
         tracing::info!("Server stopping");
         stopped.cancel();
-        let others = accepting.await.map_err(io::Error::other)?;
+        let others = accepting
+            .await
+            .expect("the acceptor neither panics nor is cancelled");
         drain(&here, &others).await;
-        io::Result::Ok((status, others))
+        Ok((status, others))
     });
     // Ends what did not end in time, and with it the last log lines are written.
     drop(runtime);
@@ -124,7 +116,7 @@ fn start(config: &Config, ports: Ports, command: Command, log: &Log, descriptors
 
 fn make_core(config: &Config, app_port: u16, error_pages: &Arc<ErrorPages>, log: &Log) -> Core {
     let logged = config.log_requests && matches!(config.log_level, LogLevel::Debug | LogLevel::Info);
-    let batch = logged.then(|| Arc::new(Batch::new(log.0.clone())));
+    let batch = logged.then(|| Arc::new(log.batch()));
     let upstream = upstream::Options {
         target: Target::new(app_port),
         forward_headers: config.forward_headers,

@@ -34,7 +34,11 @@ enum Message {
 
 impl Writer {
     /// Starts the thread.
-    pub(crate) fn start(format: Format) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// The system gives none.
+    pub(crate) fn start(format: Format) -> std::io::Result<Self> {
         let (messages, received) = sync_channel(WAITING);
         let dropped = Arc::new(AtomicU64::new(0));
         let writer = Self {
@@ -44,9 +48,8 @@ impl Writer {
         };
         std::thread::Builder::new()
             .name("log".into())
-            .spawn(move || write_all(format, &received, &dropped))
-            .expect("a thread can be started before anything else runs");
-        writer
+            .spawn(move || write_all(format, &received, &dropped))?;
+        Ok(writer)
     }
 
     pub(crate) fn format(&self) -> Format {
