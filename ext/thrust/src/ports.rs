@@ -3,10 +3,14 @@
 //! HTTP_PORT that nobody chose is 80; where that is not allowed, the platform's PORT, or 8080 on a terminal.
 //! TARGET_PORT that nobody chose is 3000, or a free port if somebody has that one.
 
+mod error;
 mod holder;
+mod notice;
 mod socket;
 
+pub use error::PortError;
 pub use holder::Holder;
+pub use notice::Notice;
 
 use std::{
     env,
@@ -45,83 +49,6 @@ pub struct Environment {
     pub terminal: bool,
 }
 
-/// Something about the ports that is not as expected.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Notice {
-    /// Port 80 is not allowed; this one is listened on, because it is the platform's PORT.
-    ListeningOnInherited {
-        /// The port.
-        port: u16,
-    },
-    /// Port 80 is not allowed; this one is listened on, because a person can be told.
-    ListeningOnFallback {
-        /// The port.
-        port: u16,
-    },
-    /// The app's usual port is taken; it gets another.
-    TargetMoved {
-        /// Its usual port.
-        from: u16,
-        /// The one it gets.
-        to: u16,
-        /// Who has the usual one.
-        holder: Option<Holder>,
-    },
-    /// Somebody already answers on the port that was chosen for the app, which has not been started yet.
-    TargetAnswered {
-        /// The port.
-        port: u16,
-        /// Who answers.
-        holder: Option<Holder>,
-    },
-}
-
-/// Why there are no ports.
-#[derive(Debug, thiserror::Error)]
-pub enum PortError {
-    /// Somebody else has the port.
-    #[error("could not listen on port {port}: {}; {}", in_use(holder.as_ref()), free_it(holder.as_ref()))]
-    InUse {
-        /// The port.
-        port: u16,
-        /// Who has it, if that can be seen.
-        holder: Option<Holder>,
-    },
-    /// This user may not have the port.
-    #[error(
-        "could not listen on port {port}: permission denied; set THRUSTER_HTTP_PORT to 1024 or above, \
-         or allow it (a container's --sysctl net.ipv4.ip_unprivileged_port_start={port}, \
-         systemd's AmbientCapabilities=CAP_NET_BIND_SERVICE)"
-    )]
-    NotAllowed {
-        /// The port.
-        port: u16,
-    },
-    /// The system says no for another reason.
-    #[error("could not listen on port {port}")]
-    Listen {
-        /// The port.
-        port: u16,
-        /// What it says.
-        source: io::Error,
-    },
-    /// Both ports are the same.
-    #[error(
-        "port {port} is both THRUSTER_HTTP_PORT and THRUSTER_TARGET_PORT; the app needs one of its own, \
-         so unset one of them"
-    )]
-    Same {
-        /// The port.
-        port: u16,
-    },
-    /// No port is left for the app.
-    #[error("could not find a free port for the app")]
-    NoneFree {
-        /// What the system says.
-        source: io::Error,
-    },
-}
-
 impl Environment {
     /// That of this process.
     pub fn inherited() -> Self {
@@ -134,39 +61,6 @@ impl Environment {
     fn port(&self) -> Option<u16> {
         let port: Port = self.inherited_port.as_ref()?.to_str()?.parse().ok()?;
         Some(port.number()).filter(|&number| number != 0)
-    }
-}
-
-impl Notice {
-    /// Writes it to the log.
-    pub fn log(&self) {
-        match self {
-            Self::ListeningOnInherited { port } => {
-                tracing::info!(
-                    port,
-                    "Port 80 is not allowed here; listening on the inherited PORT"
-                );
-            }
-            Self::ListeningOnFallback { port } => {
-                let url = format!("http://localhost:{port}");
-                tracing::info!(url, "Port 80 is not allowed here; listening on another");
-            }
-            Self::TargetMoved { from, to, holder } => {
-                tracing::info!(
-                    port = to,
-                    taken = from,
-                    holder = show(holder.as_ref()),
-                    "The app's usual port is taken; it gets a free one"
-                );
-            }
-            Self::TargetAnswered { port, holder } => {
-                tracing::warn!(
-                    port,
-                    holder = show(holder.as_ref()),
-                    "TARGET_PORT is answered before the app has started; requests may go to another program"
-                );
-            }
-        }
     }
 }
 
@@ -265,49 +159,6 @@ fn app_port(
 
 fn free_port() -> Result<u16, PortError> {
     socket::free_port().map_err(|source| PortError::NoneFree { source })
-}
-
-impl PortError {
-    fn listening(port: u16, source: io::Error) -> Self {
-        match source.kind() {
-            io::ErrorKind::AddrInUse => Self::InUse {
-                port,
-                holder: holder::of(port),
-            },
-            io::ErrorKind::PermissionDenied => Self::NotAllowed { port },
-            _ => Self::Listen { port, source },
-        }
-    }
-
-    /// Writes it to the log, as thruster does, with its causes.
-    pub fn log(&self) {
-        let mut error = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(source) = cause {
-            error.push_str(&format!(": {source}"));
-            cause = source.source();
-        }
-        tracing::error!(error, "Failed to start HTTP listener");
-    }
-}
-
-fn in_use(holder: Option<&Holder>) -> String {
-    match holder {
-        Some(holder) => format!("address already in use by {holder}"),
-        None => "address already in use".to_owned(),
-    }
-}
-
-fn free_it(holder: Option<&Holder>) -> String {
-    let stop = match holder {
-        Some(holder) => format!("stop {}", holder.name),
-        None => "stop the program that has it".to_owned(),
-    };
-    format!("{stop}, or set THRUSTER_HTTP_PORT to another port")
-}
-
-fn show(holder: Option<&Holder>) -> String {
-    holder.map_or_else(|| "unknown".to_owned(), ToString::to_string)
 }
 
 #[cfg(test)]

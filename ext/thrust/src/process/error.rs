@@ -7,6 +7,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::Command;
+use crate::error::chain;
 
 /// The wrapped process could not be started; thrust then exits with status 1.
 #[derive(Debug)]
@@ -42,10 +43,7 @@ impl StartError {
 /// One line: the fault and what the system said about it.
 impl Display for StartError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}", self.fault)?;
-        self.fault
-            .source()
-            .map_or(Ok(()), |source| write!(formatter, ": {source}"))
+        formatter.write_str(&chain(&self.fault))
     }
 }
 
