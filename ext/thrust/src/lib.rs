@@ -17,7 +17,7 @@ mod listener;
 pub mod log;
 mod pipeline;
 pub mod ports;
-pub mod process;
+mod process;
 pub mod server;
 mod stages;
 mod stream;

@@ -14,17 +14,17 @@ use std::ffi::OsString;
 
 use rustix::process::{Pid, Rlimit, kill_process};
 
-pub use self::error::{StartError, StartFault};
-pub use self::signals::Signals;
+use self::error::{StartError, StartFault};
+pub(crate) use self::signals::Signals;
 use self::signals::{Event, Relayed};
 
 /// The command line of the wrapped process: the words after our own options.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Command {
+pub(crate) struct Command {
     /// The program as it was typed: a name to look up in `PATH`, or a path.
-    pub program: OsString,
+    pub(crate) program: OsString,
     /// What follows it.
-    pub arguments: Vec<OsString>,
+    pub(crate) arguments: Vec<OsString>,
 }
 
 impl From<Vec<OsString>> for Command {
@@ -50,7 +50,7 @@ impl From<Vec<OsString>> for Command {
 /// # Errors
 ///
 /// [`StartError`] if there is no such program or the system does not run it. No child is left behind.
-pub fn start(command: &Command, port: u16, descriptors: Rlimit) -> Result<Process, StartError> {
+pub(crate) fn start(command: &Command, port: u16, descriptors: Rlimit) -> Result<Process, StartError> {
     program::find(&command.program, env::var_os("PATH").as_deref())
         .and_then(|file| {
             spawn::spawn(&file, command, port, descriptors)
@@ -65,7 +65,7 @@ pub fn start(command: &Command, port: u16, descriptors: Rlimit) -> Result<Proces
 
 /// The running child. Dropping it leaves the child alone.
 #[derive(Debug)]
-pub struct Process {
+pub(crate) struct Process {
     pid: Pid,
 }
 
@@ -74,7 +74,7 @@ impl Process {
     /// child's own, or 128 + n when signal n ended it.
     ///
     /// May be dropped and called again; no signal and no end is lost in between.
-    pub async fn supervise(&self, signals: &mut Signals) -> u8 {
+    pub(crate) async fn supervise(&self, signals: &mut Signals) -> u8 {
         loop {
             match signals.next().await {
                 Event::Ended(pid, end) if pid == self.pid => return end.status(),

@@ -8,7 +8,7 @@ use std::{fmt, str::FromStr, time::Duration};
 use serde::{Serialize, Serializer};
 
 /// The longest time that a setting may name. Beyond it a value is taken for a slip of the hand.
-pub const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Why a text is not a value of its unit; says what would be one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -170,14 +170,14 @@ impl Serialize for Seconds {
 /// # Errors
 ///
 /// `Duration` for anything else.
-pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, UnitError> {
     span(text)
         .filter(|duration| !duration.is_zero())
         .ok_or(UnitError::Duration)
 }
 
 /// Prints a length of time as [`parse_duration`] reads it.
-pub fn print_duration(duration: Duration) -> String {
+pub(crate) fn print_duration(duration: Duration) -> String {
     match duration.subsec_nanos() {
         0 => format!("{}s", duration.as_secs()),
         _ => humantime::format_duration(duration).to_string(),
@@ -189,7 +189,10 @@ pub fn print_duration(duration: Duration) -> String {
 /// # Errors
 ///
 /// Only the serializer's own.
-pub fn serialize_duration<S: Serializer>(duration: Duration, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn serialize_duration<S: Serializer>(
+    duration: Duration,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     match duration.subsec_nanos() {
         0 => serializer.serialize_u64(duration.as_secs()),
         _ => serializer.serialize_f64(duration.as_secs_f64()),

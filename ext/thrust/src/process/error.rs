@@ -11,17 +11,17 @@ use crate::error::chain;
 
 /// The wrapped process could not be started; thrust then exits with status 1.
 #[derive(Debug)]
-pub struct StartError {
+pub(crate) struct StartError {
     /// What should have been started.
-    pub command: Command,
+    pub(crate) command: Command,
     /// Why it was not.
-    pub fault: StartFault,
+    pub(crate) fault: StartFault,
 }
 
 impl StartError {
     /// Writes the line that thruster writes: `Failed to start wrapped process` with the fields `command`, `args` and
     /// `error`. `args` is the text of a JSON array, `[]` without arguments.
-    pub fn log(&self) {
+    pub(crate) fn log(&self) {
         tracing::error!(
             command = %self.command.program.display(),
             args = self.arguments(),
@@ -51,7 +51,7 @@ impl Error for StartError {}
 
 /// What is wrong with the command.
 #[derive(Debug, thiserror::Error)]
-pub enum StartFault {
+pub(crate) enum StartFault {
     /// The first word is empty.
     #[error("the command is empty; name the program to run, as in `thrust bin/rails server`")]
     Empty,

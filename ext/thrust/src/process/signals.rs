@@ -51,7 +51,7 @@ const MEANINGLESS: [SignalKind; 3] = [
 /// The handlers of SIGINT, SIGTERM and SIGCHLD, and of what says nothing to us. From the first on these signals no
 /// longer end us, and they stay handled when this is dropped.
 #[derive(Debug)]
-pub struct Signals {
+pub(crate) struct Signals {
     interrupt: unix::Signal,
     terminate: unix::Signal,
     reaper: Reaper,
@@ -68,7 +68,7 @@ impl Signals {
     /// # Panics
     ///
     /// Outside a tokio runtime with I/O enabled.
-    pub fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         for kind in MEANINGLESS {
             drop(signal(kind)?);
         }

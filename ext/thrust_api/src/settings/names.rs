@@ -13,12 +13,7 @@ pub(super) const DIALECT_HTTP2: &str = "THRUST_HTTP2";
 pub(super) const DIALECT_SENDFILE: &str = "THRUST_SEND_FILE_HEADER";
 
 /// Read by the launcher, the installer or the Ruby side; no settings of the proxy.
-const BELONG_TO_OTHERS: [&str; 4] = [
-    "THRUSTER_EXECUTABLE",
-    "THRUSTER_BUILD",
-    "THRUSTER_CONTROL_SOCKET",
-    "THRUSTER_LAUNCHER",
-];
+const BELONG_TO_OTHERS: [&str; 3] = ["THRUSTER_EXECUTABLE", "THRUSTER_BUILD", "THRUSTER_CONTROL_SOCKET"];
 
 /// Thruster's name for TLS_DOMAIN up to 0.1.3.
 const OLD_TLS_DOMAIN: &str = "SSL_DOMAIN";

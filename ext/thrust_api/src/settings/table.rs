@@ -96,7 +96,7 @@ pub static HTTP_WRITE_TIMEOUT: Setting = Setting::thruster(
     Kind::Limit,
     "60s",
     When::Live,
-    "How long a response may stand still because the client does not read; 0 or less means no limit",
+    "How long a response may stand still, whichever side it waits for; 0 or less means no limit",
 );
 
 pub static TARGET_TIMEOUT: Setting = Setting::ours(

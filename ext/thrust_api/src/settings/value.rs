@@ -140,7 +140,7 @@ impl Kind {
     }
 
     /// Whether an empty text is a value of this kind, and not a missing one.
-    pub fn takes_empty(self) -> bool {
+    pub(super) fn takes_empty(self) -> bool {
         matches!(self, Self::Path | Self::Text | Self::List)
     }
 
