@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use http::{HeaderMap, Method, StatusCode, Version};
 
 use super::http1::{After, Refusal};
-use super::link::{BodyState, Link};
+use super::link::Link;
 use crate::body::Body;
 use crate::core::Core;
 use crate::error::BodyError;
@@ -81,7 +81,7 @@ pub(super) async fn send(
     let keep = facts.wants_keep
         && framing != Framing::UntilClose
         // An upload still under way may never be read to its end, and a client must know before it asks again.
-        && link.reading().body == BodyState::Over
+        && link.reading().body_over
         && !core.draining.is_cancelled();
     let persistence = match (keep, facts.version) {
         (false, _) => Persistence::Close,

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use tokio_util::sync::WaitForCancellationFuture;
 
 use super::answer::{self, Facts};
-use super::link::{BodyState, ClientBody, Interim, Link};
+use super::link::{ClientBody, Interim, Link};
 use super::upgrade;
 use crate::body::Body;
 use crate::core::Core;
@@ -93,10 +93,9 @@ impl Refusal {
 /// Waits for the next head: until `due` for its first byte, then for the read timeout.
 async fn next_head(
     link: &Link,
-    due: Option<Instant>,
+    mut due: Option<Instant>,
     mut draining: Pin<&mut WaitForCancellationFuture<'_>>,
 ) -> Next {
-    let mut due = due;
     let mut begun = false;
     let mut empty_lines = 0;
     poll_fn(|cx| {
@@ -162,9 +161,9 @@ async fn exchange(link: &Arc<Link>, head: &Bytes, client: Client, core: &Arc<Cor
         return After::Close;
     }
     match answer::send(link, response, facts, core, gone).await {
-        answer::Sent::Whole { keep: true } if link.reading().body == BodyState::Over => After::Keep,
-        answer::Sent::Whole { .. } if link.is_quiet() => After::Close,
-        answer::Sent::Whole { .. } => After::Linger,
+        answer::Sent::Whole { keep: true } => After::Keep,
+        answer::Sent::Whole { keep: false } if link.is_quiet() => After::Close,
+        answer::Sent::Whole { keep: false } => After::Linger,
         answer::Sent::Cut => After::Close,
     }
 }

@@ -31,18 +31,8 @@ pub(super) struct Link {
 pub(super) struct Reading {
     pub(super) inbound: Inbound,
     pub(super) timer: Timer,
-    pub(super) body: BodyState,
-}
-
-/// What became of the current request's body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum BodyState {
-    /// There was none, or all of it was read.
-    Over,
-    /// Somebody may still read it.
-    Open,
-    /// It was dropped before its end, so what follows cannot be told from it.
-    Abandoned,
+    /// Whether the current request has no body, or all of it was read: what follows is the next request.
+    pub(super) body_over: bool,
 }
 
 impl Link {
@@ -50,7 +40,7 @@ impl Link {
         let reading = Reading {
             inbound: Inbound::new(received),
             timer: Timer::default(),
-            body: BodyState::Over,
+            body_over: true,
         };
         Self {
             stream,
@@ -66,7 +56,7 @@ impl Link {
     /// Whether the client has sent nothing beyond the request that was answered.
     pub(super) fn is_quiet(&self) -> bool {
         let reading = self.reading();
-        reading.body == BodyState::Over && reading.inbound.is_empty() && self.stream.is_silent()
+        reading.body_over && reading.inbound.is_empty() && self.stream.is_silent()
     }
 
     /// Writes all of `out`, unless the client stops taking it.
@@ -104,7 +94,7 @@ pub(crate) struct ClientBody {
 impl ClientBody {
     /// The body that follows the head just taken; `decoder` is not over yet.
     pub(super) fn new(link: Arc<Link>, decoder: BodyDecoder) -> Self {
-        link.reading().body = BodyState::Open;
+        link.reading().body_over = false;
         let stall = Stall::new(link.timeouts.read);
         Self { link, decoder, stall }
     }
@@ -119,7 +109,7 @@ impl ClientBody {
                 .decode(reading.inbound.unread())
                 .map_err(BodyError::ClientMalformed)?;
             if self.decoder.is_over() {
-                reading.body = BodyState::Over;
+                reading.body_over = true;
             }
             match decoded {
                 Some(Decoded::Data(data)) => return Poll::Ready(Some(Ok(data))),
@@ -154,14 +144,6 @@ impl ClientBody {
     /// Whether all of it was read.
     pub(crate) fn is_over(&self) -> bool {
         self.decoder.is_over()
-    }
-}
-
-impl Drop for ClientBody {
-    fn drop(&mut self) {
-        if !self.decoder.is_over() {
-            self.link.reading().body = BodyState::Abandoned;
-        }
     }
 }
 
