@@ -16,29 +16,34 @@ const TURN: usize = 64;
 /// How long we wait after an accept that failed for want of descriptors or memory: the listener stays readable.
 const BACK_OFF: Duration = Duration::from_millis(100);
 
-/// Accepts on `listener` until `stopped`, on the runtime of the main thread.
-///
-/// A connection stays here unless another core has at least two fewer: handing one over costs more than it saves.
+/// Registers `listener` with the runtime of the calling thread.
 ///
 /// # Errors
 ///
-/// The listener cannot be watched.
-pub(crate) async fn accept(
-    listener: TcpListener,
-    here: &Arc<Core>,
-    others: &[Handle],
-    stopped: &CancellationToken,
-) -> io::Result<()> {
+/// The system cannot watch one more.
+pub(crate) fn watch(listener: TcpListener) -> io::Result<AsyncFd<TcpListener>> {
     #[allow(
         deprecated,
         reason = "sound for a TcpListener, whose descriptor stays the same until it is dropped"
     )]
-    let listener = AsyncFd::new(listener)?;
+    AsyncFd::new(listener)
+}
+
+/// Accepts on `listener` until `stopped`, on the runtime of the main thread.
+///
+/// A connection stays here unless another core has at least two fewer: handing one over costs more than it saves.
+pub(crate) async fn accept(
+    listener: AsyncFd<TcpListener>,
+    here: &Arc<Core>,
+    others: &[Handle],
+    stopped: &CancellationToken,
+) {
     let mut failing = false;
     loop {
         let mut ready = tokio::select! {
-            ready = listener.readable() => ready?,
-            () = stopped.cancelled() => return Ok(()),
+            // Fails only while the runtime ends.
+            Ok(ready) = listener.readable() => ready,
+            () = stopped.cancelled() => return,
         };
         for _ in 0..TURN {
             match accept_one(listener.get_ref()) {

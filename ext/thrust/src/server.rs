@@ -41,18 +41,6 @@ pub fn run(config: &Config, ports: Ports, command: Vec<OsString>, log: &Log) -> 
     }))
 }
 
-/// Why nothing is served.
-#[derive(Debug, thiserror::Error)]
-#[error("the system gives us no {what}; check its limits on threads and open files (ulimit -u, ulimit -n)")]
-struct Denied {
-    what: &'static str,
-    source: io::Error,
-}
-
-fn denied(what: &'static str) -> impl Fn(io::Error) -> Denied {
-    move |source| Denied { what, source }
-}
-
 fn start(
     config: &Config,
     ports: Ports,
@@ -74,14 +62,12 @@ fn start(
 
     let status = runtime.block_on(async {
         let mut signals = Signals::new().map_err(denied("signals"))?;
+        let listener = listener::watch(ports.listener).map_err(denied("watch on the listener"))?;
         let stopped = CancellationToken::new();
         let accepting = {
             let (here, stopped) = (here.clone(), stopped.clone());
             async move {
-                let accepted = listener::accept(ports.listener, &here, &others, &stopped).await;
-                if let Err(error) = accepted {
-                    tracing::error!(%error, "Failed to accept connections");
-                }
+                listener::accept(listener, &here, &others, &stopped).await;
                 others
             }
         };
@@ -112,6 +98,18 @@ fn start(
     here.flush_log();
     tracing::info!("Server stopped");
     Ok(status)
+}
+
+/// Why nothing is served.
+#[derive(Debug, thiserror::Error)]
+#[error("the system gives us no {what}; check its limits on threads and open files (ulimit -u, ulimit -n)")]
+struct Denied {
+    what: &'static str,
+    source: io::Error,
+}
+
+fn denied(what: &'static str) -> impl Fn(io::Error) -> Denied {
+    move |source| Denied { what, source }
 }
 
 fn make_core(config: &Config, app_port: u16, error_pages: &Arc<ErrorPages>, log: &Log) -> Core {
