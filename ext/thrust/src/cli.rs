@@ -1,7 +1,7 @@
 //! The command line: what `thrust WORDS…` asks for. Parsing does nothing but parse.
 //!
 //! Options stand before COMMAND and are made from the table of settings; COMMAND and everything after it belong
-//! to the app. A few words in the place of COMMAND are ours ([`words`]), unless `--` stands before them.
+//! to the app. A few words in the place of COMMAND are ours (`words`), unless `--` stands before them.
 
 pub mod config;
 mod grammar;

@@ -1,7 +1,7 @@
 //! The log: one line for each thing worth knowing, on stdout, in thruster's JSON or as text for a person.
 //!
 //! Lines never wait for whoever reads them: they go to a thread of their own, and what it cannot take is counted and
-//! dropped. Requests are logged by `stages::access_log` through [`Batch`], everything else through `tracing`.
+//! dropped. Requests are logged by `stages::access_log` through `Batch`, everything else through `tracing`.
 
 mod line;
 mod writer;

@@ -29,7 +29,7 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// The exit status when we, and not the wrapped process, are the reason for the end.
 const FAILURE: u8 = 1;
 
-/// Wraps `command`: serves on `ports` until it ends. Returns its exit status (spec/thruster.md section 2.5).
+/// Wraps `command`: serves on `ports` until it ends. Returns the status to exit with, its own if it ran.
 ///
 /// Call it on the main thread, which lives as long as the process: the child's parent-death signal hangs on it.
 pub fn run(config: &Config, ports: Ports, command: Vec<OsString>, log: &Log) -> ExitCode {

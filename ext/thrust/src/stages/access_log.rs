@@ -1,8 +1,8 @@
 //! One line for every request, also for one that was refused, and for one whose client left.
 //!
 //! An [`Entry`] is opened before anything else happens to a request and is written when it is dropped, which is when
-//! the last byte of the answer was handed out, or when the request was given up. Field names are thruster's
-//! (spec/thruster.md section 13.1), `host`, `request_id` and `error` are ours.
+//! the last byte of the answer was handed out, or when the request was given up. Field names are thruster's,
+//! but for `host`, `request_id` and `error`, which are ours.
 
 mod filter;
 mod remote;

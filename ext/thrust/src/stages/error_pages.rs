@@ -17,7 +17,7 @@ pub(crate) struct ErrorPages {
 }
 
 impl ErrorPages {
-    /// Reads the operator's page for 502 (spec/thruster.md section 9.7); without one that can be read, a 502 is empty.
+    /// Reads the operator's page for 502; without one that can be read, a 502 is empty, as in thruster.
     pub(crate) fn load(bad_gateway: &Path) -> Self {
         let page = std::fs::read(bad_gateway);
         if let Err(error) = &page {

@@ -9,7 +9,7 @@ use crate::text;
 
 const X_REQUEST_START: HeaderName = HeaderName::from_static("x-request-start");
 
-/// Sets `X-Request-Start: t=<milliseconds since 1970>`, unless a proxy before us did (spec/thruster.md section 6).
+/// Sets `X-Request-Start: t=<milliseconds since 1970>`, unless a proxy before us did; thruster does the same.
 pub(crate) fn mark(headers: &mut HeaderMap, now: SystemTime) {
     if headers
         .get(X_REQUEST_START)

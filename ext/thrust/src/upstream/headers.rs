@@ -1,5 +1,5 @@
 //! What the app is told of a request: its head, without what is a matter between the client and us, and with what
-//! only we know (spec/thruster.md sections 9.3 and 9.4).
+//! only we know, as thruster tells it.
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Version};
