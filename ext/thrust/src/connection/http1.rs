@@ -18,6 +18,7 @@ use crate::body::Body;
 use crate::core::Core;
 use crate::exchange::{Client, Request};
 use crate::http1::decode::BodyDecoder;
+use crate::http1::fields::tokens;
 use crate::http1::head::{HeadError, MAX_EMPTY_LINES};
 use crate::http1::request::{self, RequestHead};
 use crate::stream::Stream;
@@ -195,7 +196,8 @@ fn read(link: &Arc<Link>, head: &Bytes) -> Result<(Facts, Box<Request>), HeadErr
         headers: fields.headers,
         // HTTP/2 is offered by prior knowledge only: RFC 9113 has taken `h2c` out.
         upgrade: fields.upgrade.filter(|protocol| {
-            fields.connection.upgrade && !protocol.as_bytes().eq_ignore_ascii_case(b"h2c")
+            fields.connection.upgrade
+                && !tokens(protocol).any(|protocol| protocol.eq_ignore_ascii_case(b"h2c"))
         }),
         accepts_trailers: fields.accepts_trailers,
         expects_continue: fields.expect.is_some() && !body.is_over(),

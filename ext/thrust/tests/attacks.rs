@@ -1,0 +1,31 @@
+//! What somebody who means harm can try, from either side, and what must come of it: nothing that anybody else notices.
+
+mod support;
+
+use self::support::{App, Launch, TestProxy, TestTarget};
+
+const SWITCH: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+
+#[test]
+fn h2c_cannot_hide_among_other_protocols() {
+    let (proxy, target) = before(|app| {
+        app.read_request_head();
+        app.wire.send(SWITCH.replace("websocket", "h2c"));
+        app.wire.read_to_end();
+    });
+
+    for protocols in ["websocket, h2c", "H2C,websocket", "h2c,", "x,\th2c"] {
+        let answer = proxy.connect().ask(format!(
+            "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: {protocols}\r\n\r\n"
+        ));
+
+        assert_eq!(answer.status(), 502, "{protocols:?}");
+        assert_eq!(target.requests().pop().unwrap().header("upgrade"), None);
+    }
+}
+
+/// A proxy before an app that runs `script` for each connection.
+fn before(script: impl Fn(&mut App) + Send + Sync + 'static) -> (TestProxy, TestTarget) {
+    let target = TestTarget::start(script);
+    (Launch::before(&target).start(), target)
+}
