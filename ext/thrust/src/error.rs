@@ -31,6 +31,8 @@ pub(crate) enum ProxyError {
     TooManyInterim { target: Target, limit: usize },
     #[error("{target} changed to a protocol that nobody asked for")]
     UnaskedUpgrade { target: Target },
+    #[error("{target} changed the protocol before it had the whole request")]
+    EarlyUpgrade { target: Target },
     #[error("the request body could not be read")]
     RequestBody(#[source] BodyError),
 }
@@ -44,7 +46,8 @@ impl ProxyError {
             | Self::TargetBroke { .. }
             | Self::MalformedAnswer { .. }
             | Self::TooManyInterim { .. }
-            | Self::UnaskedUpgrade { .. } => StatusCode::BAD_GATEWAY,
+            | Self::UnaskedUpgrade { .. }
+            | Self::EarlyUpgrade { .. } => StatusCode::BAD_GATEWAY,
             Self::ConnectSlow { .. } | Self::TargetSlow { .. } => StatusCode::GATEWAY_TIMEOUT,
             Self::RequestBody(BodyError::ClientSlow(_)) => StatusCode::REQUEST_TIMEOUT,
             // Seldom seen: a client that left reads no answer, and an answer's faults come after its head.

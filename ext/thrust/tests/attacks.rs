@@ -24,6 +24,28 @@ fn h2c_cannot_hide_among_other_protocols() {
     }
 }
 
+#[test]
+fn an_app_that_switches_before_it_has_the_whole_body_is_not_followed() {
+    let (proxy, _target) = before(|app| {
+        app.read_request_head();
+        app.wire.send(SWITCH);
+        app.wire.read_to_end();
+    });
+
+    for body in [
+        "Transfer-Encoding: chunked\r\n\r\n5\r\nhe",
+        "Content-Length: 5\r\n\r\nhe",
+        "Content-Length: 5\r\nExpect: 100-continue\r\n\r\n",
+    ] {
+        let answer = proxy.connect().ask(format!(
+            "POST / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n{body}"
+        ));
+
+        assert_eq!(answer.status(), 502, "{body:?}");
+        assert_eq!(answer.header("connection").as_deref(), Some("close"));
+    }
+}
+
 /// A proxy before an app that runs `script` for each connection.
 fn before(script: impl Fn(&mut App) + Send + Sync + 'static) -> (TestProxy, TestTarget) {
     let target = TestTarget::start(script);

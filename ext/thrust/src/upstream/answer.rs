@@ -49,6 +49,12 @@ impl Upstream {
                     target: self.options.target,
                 });
             }
+            // What is left of the body would reach the app without its framing.
+            if !upload.is_sent() {
+                return Err(ProxyError::EarlyUpgrade {
+                    target: self.options.target,
+                });
+            }
             return Ok(response(
                 status,
                 headers,
