@@ -35,7 +35,8 @@ impl Pipeline {
             note(&mut entry, &error);
             self.error_pages.render(error.status(), None)
         });
-        if is_head {
+        // A change of protocol is no answer yet, to HEAD as to any other method.
+        if is_head && response.status() != StatusCode::SWITCHING_PROTOCOLS {
             without_body(&mut response);
         }
         finish(response, id, entry)

@@ -46,6 +46,23 @@ fn an_app_that_switches_before_it_has_the_whole_body_is_not_followed() {
     }
 }
 
+#[test]
+fn a_switch_is_the_same_for_head() {
+    let (proxy, _target) = before(|app| {
+        app.read_request_head();
+        app.wire.send(SWITCH);
+        app.wire.read_until(b"ping");
+        app.wire.send("pong");
+    });
+    let mut client = proxy.connect();
+
+    client.send("HEAD / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+
+    assert_eq!(client.read_head().unwrap().status(), 101);
+    client.send("ping");
+    assert_eq!(client.read_exact(4), b"pong");
+}
+
 /// A proxy before an app that runs `script` for each connection.
 fn before(script: impl Fn(&mut App) + Send + Sync + 'static) -> (TestProxy, TestTarget) {
     let target = TestTarget::start(script);
