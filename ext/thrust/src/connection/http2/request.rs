@@ -19,7 +19,9 @@ pub(super) fn read(mut parts: Parts) -> Result<Box<Request>, HeadError> {
         return Err(HeadError::MethodNotAllowed);
     }
     let target = match parts.uri.path_and_query() {
-        Some(target) if target.as_str() != "*" || parts.method == Method::OPTIONS => target.as_str(),
+        Some(target) if target.as_str().starts_with('/') => target.as_str(),
+        // hyper lets a query through that no path stands before (RFC 9113 section 8.3.1).
+        Some(target) if target.as_str() == "*" && parts.method == Method::OPTIONS => target.as_str(),
         _ => return Err(HeadError::Target),
     };
     if target.len() > MAX_TARGET {
