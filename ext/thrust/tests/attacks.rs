@@ -2,7 +2,10 @@
 
 mod support;
 
-use self::support::{App, Launch, TestProxy, TestTarget, Wire};
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
+
+use self::support::{App, DEADLINE, Launch, TestProxy, TestTarget, Wire};
 
 /// What an HTTP/2 client sends first, with empty SETTINGS.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
@@ -80,6 +83,39 @@ fn an_http_2_path_that_is_none_never_reaches_the_app() {
     assert_eq!(target.connections(), 0);
 }
 
+#[test]
+fn an_http_2_client_that_takes_nothing_does_not_hold_the_app_for_ever() {
+    let (told, ended) = channel();
+    let (go, going) = channel::<()>();
+    let going = Mutex::new(going);
+    let target = TestTarget::start(move |app| {
+        app.read_request();
+        app.wire
+            .send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+        going.lock().unwrap().recv_timeout(DEADLINE).unwrap();
+        while app.wire.try_send(b"5\r\nhello\r\n").is_ok() {}
+        told.send(()).unwrap();
+    });
+    let proxy = Launch::before(&target).env("HTTP_WRITE_TIMEOUT", "1").start();
+    let mut client = http2(&proxy);
+
+    // SETTINGS_INITIAL_WINDOW_SIZE is 0: the head of an answer passes, nothing of its body.
+    client.send(frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]));
+    client.send([request(1, "/1"), request(3, "/2")].concat());
+
+    for _ in 0..2 {
+        while read_frame(&mut client).0 != HEADERS {}
+    }
+    for _ in 0..2 {
+        go.send(()).unwrap();
+    }
+    for _ in 0..2 {
+        ended.recv_timeout(DEADLINE).expect("the app is let go");
+    }
+    client.read_to_end();
+    proxy.wait_for_logs("Request", 2);
+}
+
 /// A proxy before an app that runs `script` for each connection.
 fn before(script: impl Fn(&mut App) + Send + Sync + 'static) -> (TestProxy, TestTarget) {
     let target = TestTarget::start(script);
@@ -94,6 +130,7 @@ fn http2(proxy: &TestProxy) -> Wire {
 
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 

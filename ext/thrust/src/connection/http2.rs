@@ -20,7 +20,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use self::body::Outgoing;
 pub(crate) use self::body::StreamBody;
 use self::socket::{Io, Socket};
-use self::streams::{Open, Streams};
+use self::streams::{Open, Streams, Untaken};
 use crate::core::Core;
 use crate::exchange::{Client, Request, Response};
 use crate::http1::head::{HeadError, MAX_HEAD};
@@ -77,6 +77,7 @@ pub(super) async fn serve(stream: Stream, received: Bytes, client: Client, core:
     });
     let mut ending = false;
     let mut farewell = Stall::new(Some(FAREWELL));
+    let mut untaken = Untaken::new(core.timeouts.write);
     let mut timer = Timer::default();
     poll_fn(|cx| {
         if !ending && end.as_mut().poll(cx).is_ready() {
@@ -85,6 +86,9 @@ pub(super) async fn serve(stream: Stream, received: Bytes, client: Client, core:
         }
         // An error here is the client's leaving or its fault; hyper has told it with a GOAWAY.
         if connection.as_mut().poll(cx).is_ready() || matches!(socket.poll_flush(cx), Poll::Ready(Err(_))) {
+            return Poll::Ready(());
+        }
+        if untaken.poll(&streams, cx).is_ready() {
             return Poll::Ready(());
         }
         // A stream that was open until now may still have bytes on their way: its client has all of the time.

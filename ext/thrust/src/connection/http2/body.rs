@@ -78,7 +78,7 @@ pub(super) struct Outgoing {
     body: Body,
     timer: Timer,
     stall: Stall,
-    _open: Open,
+    open: Open,
 }
 
 impl Outgoing {
@@ -88,7 +88,7 @@ impl Outgoing {
             body,
             timer: Timer::default(),
             stall: Stall::new(limit),
-            _open: open,
+            open,
         }
     }
 }
@@ -102,9 +102,11 @@ impl http_body::Body for Outgoing {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
+        this.open.asked();
         match this.body.poll_next(cx) {
             Poll::Ready(next) => {
                 this.stall.over();
+                this.open.given();
                 Poll::Ready(next)
             }
             Poll::Pending => {
