@@ -9,7 +9,6 @@ mod upgrade;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::time::Instant;
@@ -24,17 +23,6 @@ pub(crate) use link::{ClientBody, Interim};
 
 /// What an HTTP/2 client sends first (RFC 9113 section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-/// How long we wait for a client; `None` means for ever.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Timeouts {
-    /// From one request's end to the next one's first byte.
-    pub(crate) idle: Option<Duration>,
-    /// For a whole request head, then for each piece of a request body.
-    pub(crate) read: Option<Duration>,
-    /// For each piece of an answer.
-    pub(crate) write: Option<Duration>,
-}
 
 /// Serves a client until one side has had enough.
 pub(crate) async fn serve(stream: Stream, client: Client, core: Arc<Core>) {

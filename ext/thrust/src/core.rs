@@ -1,24 +1,15 @@
-//! A core: one thread's runtime with everything that serves its connections.
+//! A core: what serves the connections of one thread.
 //!
-//! Core 0 is the main thread. Nothing that a request needs is shared between cores but what never changes.
+//! Nothing that a request needs is shared between cores but what never changes.
 
-use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::thread::JoinHandle;
+use std::time::Duration;
 
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use crate::connection::{self, Timeouts};
-use crate::exchange::Client;
 use crate::log::Batch;
 use crate::pipeline::Pipeline;
-use crate::stream::Stream;
-
-/// Sockets that may be on their way to a core; when so many are, the acceptor keeps the next one.
-const IN_TRANSIT: usize = 256;
 
 /// What serves the connections of one thread.
 #[derive(Debug)]
@@ -36,20 +27,17 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    /// Serves a connection in a task of its own, on the runtime of the calling thread.
-    pub(crate) fn serve(self: &Arc<Self>, Accepted { socket, peer }: Accepted) {
-        // Fails for a socket that is dead already.
-        if let Ok(socket) = tokio::net::TcpStream::from_std(socket) {
-            let client = Client { peer, secure: false };
-            self.connections
-                .spawn(connection::serve(Stream::new(socket), client, self.clone()));
-        }
-    }
-
     /// Hands over request lines that have waited long enough, for as long as the calling thread's runtime lives.
     pub(crate) fn flush_log_in_time(&self) {
         if let Some(batch) = self.batch.clone() {
             tokio::spawn(async move { batch.flush_in_time().await });
+        }
+    }
+
+    /// Lets the lines of requests that are still under way say that it was us who ended them.
+    pub(crate) fn give_up(&self) {
+        if let Some(batch) = &self.batch {
+            batch.give_up();
         }
     }
 
@@ -61,142 +49,13 @@ impl Core {
     }
 }
 
-/// A socket that was accepted and belongs to no core yet.
-pub(crate) struct Accepted {
-    pub(crate) socket: TcpStream,
-    pub(crate) peer: SocketAddr,
-}
-
-/// A socket on its way to a core, counted among that core's connections until it arrives.
-struct InTransit {
-    accepted: Accepted,
-    counted: TaskTrackerToken,
-}
-
-/// The way to a core on another thread.
-#[derive(Debug)]
-pub(crate) struct Handle {
-    pub(crate) core: Arc<Core>,
-    sockets: mpsc::Sender<InTransit>,
-    thread: JoinHandle<()>,
-}
-
-impl Handle {
-    /// Starts the thread of `core`. It serves until [`Handle::join`].
-    ///
-    /// # Errors
-    ///
-    /// The system gives no thread, or no runtime.
-    pub(crate) fn start(number: usize, core: Arc<Core>) -> std::io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        let (sockets, received) = mpsc::channel(IN_TRANSIT);
-        let thread = std::thread::Builder::new()
-            .name(format!("core-{number}"))
-            .spawn({
-                let core = core.clone();
-                move || runtime.block_on(run(&core, received))
-            })?;
-        Ok(Self {
-            core,
-            sockets,
-            thread,
-        })
-    }
-
-    /// Sends a socket to the core; gives it back if too many are on their way already.
-    pub(crate) fn send(&self, accepted: Accepted) -> Result<(), Accepted> {
-        let counted = self.core.connections.token();
-        self.sockets
-            .try_send(InTransit { accepted, counted })
-            .map_err(|refused| refused.into_inner().accepted)
-    }
-
-    /// Waits for the thread, whose connections were told to end, and hands over the last lines of its log.
-    pub(crate) fn join(self) {
-        drop(self.sockets);
-        // A panic was printed where it happened.
-        let _ = self.thread.join();
-        self.core.flush_log();
-    }
-}
-
-/// Serves what comes until the way to this core is dropped. By then the drain is over: whatever is still served ends
-/// with the runtime.
-async fn run(core: &Arc<Core>, mut sockets: mpsc::Receiver<InTransit>) {
-    core.flush_log_in_time();
-    while let Some(InTransit { accepted, counted }) = sockets.recv().await {
-        core.serve(accepted);
-        // Only now, so that a drain never sees a core without the connection.
-        drop(counted);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::pipeline::Pipeline;
-    use crate::stages::access_log::AccessLog;
-    use crate::stages::error_pages::ErrorPages;
-    use crate::upstream::{self, Target, Upstream};
-    use std::net::{Ipv4Addr, TcpListener};
-    use std::path::Path;
-    use std::time::Duration;
-
-    #[test]
-    fn a_socket_on_its_way_to_a_core_counts_as_its_connection() {
-        let (sockets, mut received) = mpsc::channel(1);
-        let handle = Handle {
-            core: Arc::new(core()),
-            sockets,
-            thread: std::thread::spawn(|| {}),
-        };
-
-        let sent = handle.send(accepted());
-        let refused = handle.send(accepted());
-
-        assert!(sent.is_ok() && refused.is_err());
-        assert_eq!(
-            handle.core.connections.len(),
-            1,
-            "the one that was given back is not counted"
-        );
-        drop(received.try_recv());
-        assert_eq!(handle.core.connections.len(), 0);
-    }
-
-    fn accepted() -> Accepted {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let peer = listener.local_addr().unwrap();
-        Accepted {
-            socket: TcpStream::connect(peer).unwrap(),
-            peer,
-        }
-    }
-
-    fn core() -> Core {
-        let upstream = upstream::Options {
-            target: Target::new(1),
-            forward_headers: true,
-            connect_timeout: Duration::from_secs(5),
-            timeout: None,
-        };
-        Core {
-            pipeline: Pipeline {
-                access_log: AccessLog::new(None),
-                error_pages: Arc::new(ErrorPages::load(Path::new(""))),
-                upstream: Upstream::new(upstream),
-            },
-            timeouts: Timeouts {
-                idle: None,
-                read: None,
-                write: None,
-            },
-            h2c: true,
-            draining: CancellationToken::new(),
-            connections: TaskTracker::new(),
-            batch: None,
-        }
-    }
+/// How long we wait for a client; `None` means for ever.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timeouts {
+    /// From one request's end to the next one's first byte.
+    pub(crate) idle: Option<Duration>,
+    /// For a whole request head, then for each piece of a request body.
+    pub(crate) read: Option<Duration>,
+    /// For each piece of an answer.
+    pub(crate) write: Option<Duration>,
 }

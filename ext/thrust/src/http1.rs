@@ -14,3 +14,4 @@ pub(crate) mod inbound;
 pub(crate) mod outbound;
 pub(crate) mod request;
 pub(crate) mod response;
+pub(crate) mod target;

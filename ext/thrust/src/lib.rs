@@ -22,5 +22,6 @@ pub mod server;
 mod stages;
 mod stream;
 mod text;
+mod threads;
 mod timer;
 mod upstream;

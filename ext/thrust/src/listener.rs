@@ -9,7 +9,8 @@ use rustix::net::SocketFlags;
 use tokio::io::unix::AsyncFd;
 use tokio_util::sync::CancellationToken;
 
-use crate::core::{Accepted, Core, Handle};
+use crate::core::Core;
+use crate::threads::{self, Accepted, Handle};
 
 /// Connections that are accepted before those already here get their turn.
 const TURN: usize = 64;
@@ -105,7 +106,7 @@ fn hand_over(accepted: Accepted, here: &Arc<Core>, others: &[Handle]) {
         None => Some(accepted),
     };
     if let Some(accepted) = kept {
-        here.serve(accepted);
+        threads::serve(here, accepted);
     }
 }
 

@@ -11,8 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, LogLevel};
-use crate::connection::Timeouts;
-use crate::core::{Core, Handle};
+use crate::core::{Core, Timeouts};
 use crate::error::chain;
 use crate::listener;
 use crate::log::Log;
@@ -21,6 +20,7 @@ use crate::ports::Ports;
 use crate::process::{self, Command, Signals};
 use crate::stages::access_log::AccessLog;
 use crate::stages::error_pages::ErrorPages;
+use crate::threads::Handle;
 use crate::upstream::{self, Target, Upstream};
 
 /// How long requests may take to end after the wrapped process has.
@@ -153,6 +153,7 @@ async fn drain(here: &Core, others: &[Handle]) {
     };
     if tokio::time::timeout(DRAIN, ended).await.is_err() {
         let left: usize = cores().map(|core| core.connections.len()).sum();
+        cores().for_each(Core::give_up);
         tracing::warn!(connections = left, "Gave up on requests that did not end in time");
     }
 }

@@ -64,10 +64,13 @@ fn a_request_that_does_not_end_is_cut_after_five_seconds() {
         since.elapsed()
     );
     client.expect_end();
-    assert!(
-        ended.messages().contains(&"Request".to_owned()),
-        "it has its line"
-    );
+    let lines = ended.log_lines();
+    let line = lines
+        .iter()
+        .find(|line| line["msg"] == "Request")
+        .expect("it has its line");
+    assert_eq!(line["status"], 503);
+    assert_eq!(line["error"], "thrust ended before the answer did");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 
-use super::Timeouts;
+use crate::core::Timeouts;
 use crate::error::BodyError;
 use crate::http1::chunk::Decoded;
 use crate::http1::decode::BodyDecoder;

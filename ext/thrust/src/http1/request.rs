@@ -5,7 +5,7 @@ use http::{HeaderValue, Method, Version, header};
 
 use super::fields::{self, Fields};
 use super::head::{HeadError, MAX_TARGET, start_line, version_of};
-use crate::exchange::RequestTarget;
+use crate::http1::target::RequestTarget;
 
 /// A request head that can be read in one way only.
 #[derive(Debug)]

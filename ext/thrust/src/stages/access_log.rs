@@ -19,7 +19,8 @@ use tokio::time::Instant;
 
 use self::remote::Remote;
 use crate::error::{BodyError, CLIENT_CLOSED_REQUEST, ProxyError, chain};
-use crate::exchange::{Client, Request, RequestTarget};
+use crate::exchange::{Client, Request};
+use crate::http1::target::RequestTarget;
 use crate::log::{Batch, Level, Line};
 
 /// Opens an entry for each request; one per core.
@@ -139,17 +140,28 @@ impl Entry {
         self.error.get_or_insert_with(|| chain(error));
     }
 
-    /// The status for the log: 499 if the client left first, unless leaving is how such an answer ends.
-    fn logged_status(&self) -> u16 {
+    /// The status for the log, and what went wrong if something did.
+    ///
+    /// 499 if the client left first, unless leaving is how such an answer ends; 503 if we ended before an answer began.
+    fn outcome(&self) -> (u16, Option<&str>) {
+        let error = self.error.as_deref();
         match self.status {
-            Some(status) if self.endless || (!self.gone && (self.complete || self.error.is_some())) => {
-                status.as_u16()
+            Some(status) if self.endless || (!self.gone && (self.complete || error.is_some())) => {
+                (status.as_u16(), error)
             }
-            _ => CLIENT_CLOSED_REQUEST,
+            status if self.batch.has_given_up() => {
+                let status = status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+                (status.as_u16(), Some("thrust ended before the answer did"))
+            }
+            _ => (
+                CLIENT_CLOSED_REQUEST,
+                error.or(Some("the client closed the connection")),
+            ),
         }
     }
 
     fn write(&self, line: &mut Line<'_>) {
+        let (status, error) = self.outcome();
         let request = self.request.as_ref();
         let path: Cow<'_, [u8]> = request.map_or(Cow::Borrowed(&[]), |request| {
             percent_decode(request.target.path()).into()
@@ -158,7 +170,7 @@ impl Entry {
             filter::query(request.target.query())
         });
         line.text("path", &visible(&path));
-        line.number("status", self.logged_status());
+        line.number("status", status);
         line.number("dur", self.started.elapsed().as_millis());
         line.text("method", request.map_or("", |request| request.method.as_str()));
         match request.and_then(|request| request.length) {
@@ -181,10 +193,8 @@ impl Entry {
         line.text("proto", request.map_or("", |request| protocol(request.version)));
         line.text("host", &lossy(request.and_then(|request| request.host.as_ref())));
         line.text("request_id", &lossy(Some(&self.id)));
-        if let Some(error) = &self.error {
+        if let Some(error) = error {
             line.text("error", error);
-        } else if self.logged_status() == CLIENT_CLOSED_REQUEST {
-            line.text("error", "the client closed the connection");
         }
     }
 }

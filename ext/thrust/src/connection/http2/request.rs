@@ -5,9 +5,10 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Version, header};
 
 use crate::body::Body;
-use crate::exchange::{Request, RequestTarget};
+use crate::exchange::Request;
 use crate::http1::head::{HeadError, MAX_TARGET};
 use crate::http1::request::is_host;
+use crate::http1::target::RequestTarget;
 
 /// What the pipeline gets to see of a request, without its body.
 ///
