@@ -77,6 +77,6 @@ RSpec.describe "The gem of the ruby platform" do
     files = Gem::Package.new(Packaged.source).spec.files
 
     expect(files).to include("Cargo.toml", "Cargo.lock", "ext/thrust/Cargo.toml", "ext/thrust/src/main.rs")
-    expect(files.grep(/rust-toolchain|target/)).to be_empty
+    expect(files.grep(%r{rust-toolchain|\Atarget/})).to be_empty
   end
 end
