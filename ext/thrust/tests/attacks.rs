@@ -5,10 +5,8 @@ mod support;
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
 
-use self::support::{App, DEADLINE, Launch, TestProxy, TestTarget, Wire};
+use self::support::{App, DEADLINE, Launch, TestProxy, TestTarget, Wire, frames};
 
-/// What an HTTP/2 client sends first, with empty SETTINGS.
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 const SWITCH: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
 
 #[test]
@@ -74,8 +72,8 @@ fn an_http_2_path_that_is_none_never_reaches_the_app() {
     let proxy = Launch::before(&target).start();
 
     for path in ["?x", "", "x", "http://b/", "*", "/a b", "/a\r\nX: y", "/\0"] {
-        let mut client = http2(&proxy);
-        client.send(request(1, path));
+        let mut client = frames::connect(&proxy);
+        client.send(frames::get(1, path));
 
         let refused = refusal(&mut client);
         assert!(refused, "{path:?}");
@@ -97,14 +95,12 @@ fn an_http_2_client_that_takes_nothing_does_not_hold_the_app_for_ever() {
         told.send(()).unwrap();
     });
     let proxy = Launch::before(&target).env("HTTP_WRITE_TIMEOUT", "1").start();
-    let mut client = http2(&proxy);
+    let mut client = frames::connect(&proxy);
 
-    // SETTINGS_INITIAL_WINDOW_SIZE is 0: the head of an answer passes, nothing of its body.
-    client.send(frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]));
-    client.send([request(1, "/1"), request(3, "/2")].concat());
+    client.send([frames::no_window(), frames::get(1, "/1"), frames::get(3, "/2")].concat());
 
     for _ in 0..2 {
-        while read_frame(&mut client).0 != HEADERS {}
+        frames::read_next(&mut client, frames::HEADERS);
     }
     for _ in 0..2 {
         go.send(()).unwrap();
@@ -122,58 +118,13 @@ fn before(script: impl Fn(&mut App) + Send + Sync + 'static) -> (TestProxy, Test
     (Launch::before(&target).start(), target)
 }
 
-fn http2(proxy: &TestProxy) -> Wire {
-    let mut client = proxy.connect();
-    client.send(PREFACE);
-    client
-}
-
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
-
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len())
-        .expect("frames are short")
-        .to_be_bytes();
-    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
-}
-
-/// GET of `path` as a HEADERS frame that ends its stream; nothing is compressed, so anything can be said.
-fn request(stream: u32, path: &str) -> Vec<u8> {
-    let fields = [
-        (":method", "GET"),
-        (":scheme", "http"),
-        (":authority", "a"),
-        (":path", path),
-    ];
-    let mut block = Vec::new();
-    for (name, value) in fields {
-        block.push(0);
-        for text in [name, value] {
-            block.push(u8::try_from(text.len()).expect("texts are short"));
-            block.extend_from_slice(text.as_bytes());
-        }
-    }
-    frame(HEADERS, END_STREAM | END_HEADERS, stream, &block)
-}
-
-/// The kind and payload of the next frame.
-fn read_frame(client: &mut Wire) -> (u8, Vec<u8>) {
-    let head = client.read_exact(9);
-    let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
-    (head[3], client.read_exact(length as usize))
-}
-
 /// Whether the one stream is reset, or answered with a 400.
 fn refusal(client: &mut Wire) -> bool {
     loop {
-        match read_frame(client) {
-            (RST_STREAM, _) => return true,
+        match frames::read(client) {
+            (frames::RST_STREAM, _) => return true,
             // Index 12 of the static table is `:status: 400`.
-            (HEADERS, block) => return block.first() == Some(&0x8c),
+            (frames::HEADERS, block) => return block.first() == Some(&0x8c),
             _ => {}
         }
     }

@@ -9,11 +9,14 @@
     reason = "each test file is its own program and uses its part"
 )]
 
+pub(crate) mod frames;
 mod program;
 mod proxy;
 mod target;
 #[cfg(target_os = "linux")]
 mod terminal;
+#[cfg(target_os = "linux")]
+pub(crate) mod usage;
 mod wire;
 
 use std::process::Child;
