@@ -31,17 +31,32 @@ pub(super) fn query(query: &[u8]) -> Cow<'_, [u8]> {
         return Cow::Borrowed(query);
     }
     let mut filtered = Vec::with_capacity(query.len());
-    for part in query.split_inclusive(|byte| matches!(byte, b'&' | b';')) {
-        match memchr::memchr(b'=', part) {
-            Some(equals) if is_sensitive(part) => {
-                filtered.extend_from_slice(&part[..=equals]);
+    for (number, pair) in query.split(|byte| *byte == b'&').enumerate() {
+        if number > 0 {
+            filtered.push(b'&');
+        }
+        match sensitive_value(pair) {
+            Some(start) => {
+                filtered.extend_from_slice(&pair[..start]);
                 filtered.extend_from_slice(FILTERED);
-                filtered.extend(part.last().filter(|byte| matches!(byte, b'&' | b';')));
             }
-            _ => filtered.extend_from_slice(part),
+            None => filtered.extend_from_slice(pair),
         }
     }
     Cow::Owned(filtered)
+}
+
+/// Where the first sensitive value of `pair` begins. It ends with the pair: Rack has stopped to take `;` for a separator,
+/// so what follows one may belong to the secret.
+fn sensitive_value(pair: &[u8]) -> Option<usize> {
+    let mut start = 0;
+    for part in pair.split(|byte| *byte == b';') {
+        if is_sensitive(part) {
+            return memchr::memchr(b'=', part).map(|equals| start + equals + 1);
+        }
+        start += part.len() + 1;
+    }
+    None
 }
 
 fn is_sensitive(part: &[u8]) -> bool {
@@ -71,8 +86,9 @@ mod tests {
         );
         assert_eq!(
             filtered("user%5BPassword%5D=x;api_key=y"),
-            "user%5BPassword%5D=[FILTERED];api_key=[FILTERED]"
+            "user%5BPassword%5D=[FILTERED]"
         );
+        assert_eq!(filtered("a=1;token=b;c&d=2;e"), "a=1;token=[FILTERED]&d=2;e");
         assert_eq!(filtered("reset_token="), "reset_token=[FILTERED]");
     }
 
