@@ -216,7 +216,10 @@ async fn linger(link: &Link) {
         let mut reading = link.reading();
         loop {
             match link.stream.poll_read(cx, u64::MAX) {
-                Poll::Ready(Ok(piece)) if !piece.is_empty() => silence = Instant::now() + LINGER_SILENCE,
+                // Asked at each read: the timer below is never reached while there is more to read.
+                Poll::Ready(Ok(piece)) if !piece.is_empty() && Instant::now() < end => {
+                    silence = Instant::now() + LINGER_SILENCE;
+                }
                 Poll::Ready(_) => return Poll::Ready(()),
                 Poll::Pending => return reading.timer.poll(cx, Some(end.min(silence))),
             }

@@ -72,6 +72,21 @@ impl Connection {
     }
 }
 
+/// Connects to `address`, but never to ourselves: where nobody listens on a port from which the system takes those of
+/// outgoing connections, TCP may connect a socket to itself (RFC 9293 section 3.5, simultaneous open).
+async fn open(address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = TcpStream::connect(address).await?;
+    if is_own_end(&socket)? {
+        Err(io::ErrorKind::ConnectionRefused.into())
+    } else {
+        Ok(socket)
+    }
+}
+
+fn is_own_end(socket: &TcpStream) -> io::Result<bool> {
+    Ok(socket.local_addr()? == socket.peer_addr()?)
+}
+
 impl Upstream {
     /// Opens a connection: the app may listen on IPv4, on IPv6 or on both.
     pub(super) async fn connect(&self) -> Result<Box<Connection>, ProxyError> {
@@ -82,10 +97,10 @@ impl Upstream {
             (Ipv6Addr::LOCALHOST, target.port).into(),
         ];
         let connected = async {
-            match TcpStream::connect(addresses[0]).await {
+            match open(addresses[0]).await {
                 Ok(socket) => Ok(socket),
                 // The first error names the address that nearly every app listens on.
-                Err(error) => TcpStream::connect(addresses[1]).await.map_err(|_| error),
+                Err(error) => open(addresses[1]).await.map_err(|_| error),
             }
         };
         match tokio::time::timeout(limit, connected).await {
@@ -93,5 +108,21 @@ impl Upstream {
             Ok(Err(source)) => Err(ProxyError::Connect { target, source }),
             Err(_) => Err(ProxyError::ConnectSlow { target, limit }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_socket_that_is_connected_to_itself_is_no_app() {
+        // Bound and connected to the same address, it is what a chance port can become.
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let address = socket.local_addr().unwrap();
+        let itself = socket.connect(address).await.unwrap();
+
+        assert!(is_own_end(&itself).unwrap());
     }
 }
