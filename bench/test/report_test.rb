@@ -1,5 +1,6 @@
 # frozen_string_literal: true
 
+require "tmpdir"
 require_relative "test_helper"
 
 class ReportTest < Minitest::Test
@@ -21,6 +22,18 @@ class ReportTest < Minitest::Test
   def test_idle_is_judged_by_its_own_size
     assert_match(/≤ 6 KiB met/, line("idle", [ { nginx: 0.5, thrust: 5.9 } ]))
     assert_match(/≤ 6 KiB \*\*missed\*\*/, line("idle", [ { nginx: 0.5, thrust: 6.1 } ]))
+  end
+
+  def test_a_report_is_saved_beside_an_earlier_one_of_the_same_commit
+    result = result_of("w1", [ { nginx: 10, thrust: 9 } ])
+    report = Bench::Report.new([ result ], settings: "")
+
+    Dir.mktmpdir do |directory|
+      paths = Array.new(3) { report.save(directory) }
+
+      assert_equal paths.uniq, paths
+      assert_equal [ report.to_s ] * 3, paths.map { File.read(_1) }
+    end
   end
 
   def test_one_error_in_one_round_voids_the_row

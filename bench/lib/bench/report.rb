@@ -20,11 +20,10 @@ module Bench
     end
 
     # Returns the path of the new file; an earlier one of the same day and commit stays.
-    def save
-      directory = File.join(ROOT, "bench/results")
+    def save(directory = File.join(ROOT, "bench/results"))
       FileUtils.mkdir_p(directory)
       stem = File.join(directory, "#{Host.today}-#{Host.commit}")
-      path = [ "#{stem}.md", *(2..).lazy.map { "#{stem}-#{_1}.md" } ].find { !File.exist?(_1) }
+      path = (1..).lazy.map { |number| number == 1 ? "#{stem}.md" : "#{stem}-#{number}.md" }.find { !File.exist?(_1) }
       File.write(path, to_s)
       path
     end
