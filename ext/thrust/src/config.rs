@@ -72,23 +72,25 @@ impl From<&Settings> for Config {
 }
 
 #[cfg(test)]
-mod tests {
-    use thrust_api::settings::Written;
-
-    use super::*;
-
-    fn config(environment: &[(&str, &str)]) -> Config {
+impl Config {
+    /// What an environment gives that has no faults.
+    pub(crate) fn of(environment: &[(&str, &str)]) -> Self {
         let environment = environment
             .iter()
             .map(|(name, text)| (name.into(), text.into()))
             .collect();
-        let written = Written {
+        let written = settings::Written {
             environment,
             options: Vec::new(),
             cores: 2,
         };
-        Config::from(&Settings::read(&written).unwrap())
+        Self::from(&Settings::read(&written).expect("the environment has no faults"))
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
 
     const fn seconds(seconds: u64) -> Option<Duration> {
         Some(Duration::from_secs(seconds))
@@ -97,7 +99,7 @@ mod tests {
     #[test]
     fn the_defaults_are_those_that_are_promised() {
         assert_eq!(
-            config(&[]),
+            Config::of(&[]),
             Config {
                 http_port: None,
                 target_port: None,
@@ -119,7 +121,7 @@ mod tests {
 
     #[test]
     fn every_setting_reaches_the_configuration() {
-        let config = config(&[
+        let config = Config::of(&[
             ("THRUSTER_HTTP_PORT", "8080"),
             ("THRUSTER_TARGET_PORT", "4000"),
             ("THRUSTER_FORWARD_HEADERS", "off"),
@@ -160,7 +162,7 @@ mod tests {
     #[test]
     fn a_timeout_of_nothing_or_less_is_none() {
         for text in ["0", "-1"] {
-            let config = config(&[
+            let config = Config::of(&[
                 ("HTTP_READ_TIMEOUT", text),
                 ("HTTP_WRITE_TIMEOUT", text),
                 ("THRUSTER_TARGET_TIMEOUT", text),
@@ -175,7 +177,7 @@ mod tests {
 
     #[test]
     fn an_idle_timeout_of_zero_is_the_read_timeout_and_below_zero_none() {
-        let idle = |text| config(&[("HTTP_IDLE_TIMEOUT", text), ("HTTP_READ_TIMEOUT", "7")]).idle_timeout;
+        let idle = |text| Config::of(&[("HTTP_IDLE_TIMEOUT", text), ("HTTP_READ_TIMEOUT", "7")]).idle_timeout;
 
         assert_eq!(idle("0"), seconds(7));
         assert_eq!(idle("-1"), None);

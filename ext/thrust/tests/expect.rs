@@ -10,13 +10,7 @@ const UPLOAD: &str = "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nCont
 
 #[test]
 fn the_apps_100_lets_the_body_come() {
-    let target = TestTarget::start(|app| {
-        while let Some(head) = app.read_request_head() {
-            app.wire.send("HTTP/1.1 100 Continue\r\n\r\n");
-            let body = app.wire.read_body(&head);
-            app.answer(body);
-        }
-    });
+    let target = asking_for_bodies();
     let proxy = Launch::before(&target).start();
     let mut client = proxy.connect();
 
@@ -84,13 +78,7 @@ fn an_answer_instead_of_a_100_ends_the_connection() {
 
 #[test]
 fn a_client_that_does_not_wait_is_served_too() {
-    let target = TestTarget::start(|app| {
-        while let Some(head) = app.read_request_head() {
-            app.wire.send("HTTP/1.1 100 Continue\r\n\r\n");
-            let body = app.wire.read_body(&head);
-            app.answer(body);
-        }
-    });
+    let target = asking_for_bodies();
     let proxy = Launch::before(&target).start();
     let mut client = proxy.connect();
 
@@ -102,13 +90,7 @@ fn a_client_that_does_not_wait_is_served_too() {
 
 #[test]
 fn a_chunked_body_is_waited_for_too() {
-    let target = TestTarget::start(|app| {
-        while let Some(head) = app.read_request_head() {
-            app.wire.send("HTTP/1.1 100 Continue\r\n\r\n");
-            let body = app.wire.read_body(&head);
-            app.answer(body);
-        }
-    });
+    let target = asking_for_bodies();
     let proxy = Launch::before(&target).start();
     let mut client = proxy.connect();
 
@@ -136,4 +118,15 @@ fn there_is_no_100_for_1_0_and_none_where_there_is_no_body() {
     for request in target.requests() {
         assert_eq!(request.header("expect"), None);
     }
+}
+
+/// An app that asks for each body with a 100 and gives it back.
+fn asking_for_bodies() -> TestTarget {
+    TestTarget::start(|app| {
+        while let Some(head) = app.read_request_head() {
+            app.wire.send("HTTP/1.1 100 Continue\r\n\r\n");
+            let body = app.wire.read_body(&head);
+            app.answer(body);
+        }
+    })
 }

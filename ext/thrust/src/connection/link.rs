@@ -59,8 +59,17 @@ impl Link {
         reading.body_over && reading.inbound.is_empty() && self.stream.is_silent()
     }
 
-    /// Writes all of `out`, unless the client stops taking it.
-    pub(super) async fn write(&self, mut out: Outbound) -> Result<(), BodyError> {
+    /// Writes all of `out`, unless the client stops taking it; then nothing can follow on this connection.
+    pub(super) async fn write(&self, out: Outbound) -> Result<(), BodyError> {
+        let written = self.write_all(out).await;
+        if written.is_err() {
+            // What was cut must not be taken for the beginning of what another would write behind it.
+            self.stream.shutdown_write();
+        }
+        written
+    }
+
+    async fn write_all(&self, mut out: Outbound) -> Result<(), BodyError> {
         let mut timer = Timer::default();
         let mut stall = Stall::new(self.timeouts.write);
         poll_fn(|cx| {
@@ -165,5 +174,42 @@ impl Interim {
         let mut out = Outbound::default();
         *out.before() = message;
         self.0.write(out).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use tokio::io::AsyncReadExt;
+    use tokio::net::{TcpListener, TcpStream};
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_follows_what_a_client_took_only_a_part_of() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+        let mut client = client.unwrap();
+        let limit = Some(Duration::from_secs(60));
+        let timeouts = Timeouts {
+            idle: limit,
+            read: limit,
+            write: limit,
+        };
+        let link = Link::new(Stream::new(accepted.unwrap().0), Bytes::new(), timeouts);
+
+        let cut = link.write(out(64 * 1024 * 1024, b'1')).await;
+        let next = link.write(out(1, b'2')).await;
+
+        assert!(cut.is_err() && next.is_err());
+        let mut received = Vec::new();
+        client.read_to_end(&mut received).await.unwrap();
+        assert!(!received.is_empty() && received.iter().all(|byte| *byte == b'1'));
+    }
+
+    fn out(length: usize, byte: u8) -> Outbound {
+        let mut out = Outbound::default();
+        out.before().resize(length, byte);
+        out
     }
 }

@@ -2,22 +2,7 @@
 
 use std::cell::RefCell;
 
-use thrust_api::settings::{Settings, Written};
-
 use super::*;
-
-fn config(environment: &[(&str, &str)]) -> Config {
-    let environment = environment
-        .iter()
-        .map(|(name, text)| (name.into(), text.into()))
-        .collect();
-    let written = Written {
-        environment,
-        options: Vec::new(),
-        cores: 1,
-    };
-    Config::from(&Settings::read(&written).unwrap())
-}
 
 /// Chooses with a system that gives `free` for every port it allows, and remembers which were asked for.
 fn open_where(
@@ -52,7 +37,7 @@ fn inherited(port: &str, terminal: bool) -> Environment {
 
 #[test]
 fn port_80_is_listened_on_where_it_is_allowed() {
-    let (ports, asked) = open_where(|_| true, &config(&[]), &inherited("5000", true));
+    let (ports, asked) = open_where(|_| true, &Config::of(&[]), &inherited("5000", true));
 
     assert!(ports.is_ok());
     assert_eq!(asked, [80]);
@@ -60,7 +45,7 @@ fn port_80_is_listened_on_where_it_is_allowed() {
 
 #[test]
 fn without_the_right_to_80_the_inherited_port_is_listened_on() {
-    let (ports, asked) = open_where(unprivileged, &config(&[]), &inherited("5000", false));
+    let (ports, asked) = open_where(unprivileged, &Config::of(&[]), &inherited("5000", false));
 
     let ports = ports.unwrap();
     assert_eq!(asked, [80, 5000]);
@@ -79,7 +64,7 @@ fn without_the_right_to_80_and_without_port_a_terminal_gets_8080() {
         terminal: true,
     };
 
-    let (ports, asked) = open_where(unprivileged, &config(&[]), &environment);
+    let (ports, asked) = open_where(unprivileged, &Config::of(&[]), &environment);
 
     assert_eq!(asked, [80, 8080]);
     assert!(
@@ -97,7 +82,7 @@ fn without_the_right_to_80_and_nobody_to_tell_the_error_says_what_helps() {
         inherited("many", false),
         inherited("0", false),
     ] {
-        let (ports, asked) = open_where(unprivileged, &config(&[]), &environment);
+        let (ports, asked) = open_where(unprivileged, &Config::of(&[]), &environment);
 
         let error = ports.unwrap_err();
         assert_eq!(asked, [80]);
@@ -113,7 +98,7 @@ fn without_the_right_to_80_and_nobody_to_tell_the_error_says_what_helps() {
 
 #[test]
 fn a_chosen_port_that_is_not_allowed_is_not_replaced() {
-    let config = config(&[("THRUSTER_HTTP_PORT", "80")]);
+    let config = Config::of(&[("THRUSTER_HTTP_PORT", "80")]);
 
     let (ports, asked) = open_where(unprivileged, &config, &inherited("5000", true));
 
@@ -123,7 +108,7 @@ fn a_chosen_port_that_is_not_allowed_is_not_replaced() {
 
 #[test]
 fn port_0_takes_free_ports_that_differ() {
-    let config = config(&[("HTTP_PORT", "0"), ("TARGET_PORT", "0")]);
+    let config = Config::of(&[("HTTP_PORT", "0"), ("TARGET_PORT", "0")]);
 
     let ports = open(&config, &Environment::default()).unwrap();
 
@@ -139,7 +124,7 @@ fn a_port_in_use_names_its_holder() {
     let port = socket::port_of(&other).unwrap();
 
     let error = open(
-        &config(&[("HTTP_PORT", &port.to_string())]),
+        &Config::of(&[("HTTP_PORT", &port.to_string())]),
         &Environment::default(),
     )
     .unwrap_err();
@@ -189,7 +174,7 @@ fn the_apps_usual_port_is_left_to_whoever_has_it() {
 fn a_chosen_port_that_is_already_answered_is_kept_and_warned_about() {
     let other = socket::listen(0).unwrap();
     let port = socket::port_of(&other).unwrap();
-    let config = config(&[("HTTP_PORT", "0"), ("TARGET_PORT", &port.to_string())]);
+    let config = Config::of(&[("HTTP_PORT", "0"), ("TARGET_PORT", &port.to_string())]);
 
     let ports = open(&config, &Environment::default()).unwrap();
 
@@ -206,7 +191,7 @@ fn a_chosen_port_that_is_already_answered_is_kept_and_warned_about() {
 #[test]
 fn the_app_cannot_have_the_port_we_listen_on() {
     let chosen = open(
-        &config(&[("HTTP_PORT", "80"), ("TARGET_PORT", "80")]),
+        &Config::of(&[("HTTP_PORT", "80"), ("TARGET_PORT", "80")]),
         &Environment::default(),
     );
     let found = app_port(Some(Port::new(8080)), TARGET, 8080, &mut Vec::new());

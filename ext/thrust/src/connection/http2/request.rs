@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderValue, Method, Version, header};
 
 use crate::body::Body;
 use crate::exchange::Request;
+use crate::http1::fields::MAX_FIELDS;
 use crate::http1::head::{HeadError, MAX_TARGET};
 use crate::http1::request::is_host;
 use crate::http1::target::RequestTarget;
@@ -47,6 +48,10 @@ pub(super) fn read(mut parts: Parts) -> Result<Box<Request>, HeadError> {
     }
     parts.headers.insert(header::HOST, host);
     join_cookies(&mut parts.headers);
+    // Only now: browsers send each cookie in a field of its own.
+    if parts.headers.len() > MAX_FIELDS {
+        return Err(HeadError::TooManyFields);
+    }
     let accepts_trailers = parts.headers.remove(header::TE).is_some();
     // A 100 cannot be sent on this connection; the client goes on after a while of its own choosing.
     parts.headers.remove(header::EXPECT);
@@ -125,6 +130,16 @@ mod tests {
             assert_eq!(read(given).err(), Some(error), "{shown}");
         }
         assert!(read(parts("OPTIONS", "*", &[("host", "a")])).is_ok());
+    }
+
+    #[test]
+    fn more_fields_than_over_http_1_are_refused_but_cookies_count_as_one() {
+        let read_with = |name, count| read(parts("GET", "http://a/", &vec![(name, "b"); count]));
+
+        // One of them is Host.
+        assert!(read_with("a", MAX_FIELDS - 1).is_ok());
+        assert_eq!(read_with("a", MAX_FIELDS).err(), Some(HeadError::TooManyFields));
+        assert!(read_with("cookie", MAX_FIELDS * 2).is_ok());
     }
 
     #[test]
