@@ -1,8 +1,10 @@
 //! The wrapped process: started with what we were started with, told what we are told, and its end is ours.
 //!
 //! [`start`] makes the child, [`Process::supervise`] relays signals to it and waits for its end. Nothing else in the
-//! program waits for a child: one reaper collects every process that ends, also the orphans that PID 1 inherits.
+//! program waits for a child: the one [`Reaper`] collects every process that ends, also the orphans that PID 1
+//! inherits.
 
+mod end;
 mod error;
 mod program;
 mod reaper;
@@ -12,11 +14,11 @@ mod spawn;
 use std::env;
 use std::ffi::OsString;
 
-use rustix::process::{Pid, Rlimit, kill_process};
-
 use self::error::{StartError, StartFault};
+pub(crate) use self::reaper::{Process, Reaper};
+use self::signals::Relayed;
 pub(crate) use self::signals::Signals;
-use self::signals::{Event, Relayed};
+pub(crate) use self::spawn::{Changes, Start};
 
 /// The command line of the wrapped process: the words after our own options.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,35 +40,30 @@ impl From<Vec<OsString>> for Command {
     }
 }
 
-/// Starts `command` with our stdin, stdout, stderr, working directory, process group and environment, in which `PORT`
-/// is set to `port`. No descriptor that we opened reaches it.
+/// Starts a child and has `reaper` watch it. No descriptor that we opened reaches it.
 ///
 /// Call it on the main thread: on Linux the child gets SIGTERM when the thread that started it ends, so that it does
 /// not outlive us. Make the [`Signals`] first: until they exist a signal ends us without our telling the child.
 ///
-/// `descriptors` is the limit on open files that the child gets: the one we were started with, not one that we raised
-/// for ourselves.
-///
 /// # Errors
 ///
-/// [`StartError`] if there is no such program or the system does not run it. No child is left behind.
-pub(crate) fn start(command: &Command, port: u16, descriptors: Rlimit) -> Result<Process, StartError> {
-    program::find(&command.program, env::var_os("PATH").as_deref())
-        .and_then(|file| {
-            spawn::spawn(&file, command, port, descriptors)
-                .map_err(|source| program::why_not_started(&file, source))
-        })
-        .map(|pid| Process { pid })
-        .map_err(|fault| StartError {
-            command: command.clone(),
-            fault,
-        })
-}
-
-/// The running child. Dropping it leaves the child alone.
-#[derive(Debug)]
-pub(crate) struct Process {
-    pid: Pid,
+/// [`StartError`] if there is no such program or directory, or the system does not run it. No child is left behind.
+pub(crate) fn start(reaper: &Reaper, start: &Start<'_>) -> Result<Process, StartError> {
+    program::find(
+        &start.command.program,
+        env::var_os("PATH").as_deref(),
+        start.directory,
+    )
+    .and_then(|file| {
+        reaper
+            .spawn(|| spawn::spawn(&file, start))
+            .map_err(|source| program::why_not_started(&file, start.directory, source))
+    })
+    .inspect(|process| tracing::debug!(pid = process.pid().as_raw_pid(), "Started wrapped process"))
+    .map_err(|fault| StartError {
+        command: start.command.clone(),
+        fault,
+    })
 }
 
 impl Process {
@@ -76,22 +73,26 @@ impl Process {
     /// May be dropped and called again; no signal and no end is lost in between.
     pub(crate) async fn supervise(&self, signals: &mut Signals) -> u8 {
         loop {
-            match signals.next().await {
-                Event::Ended(pid, end) if pid == self.pid => return end.status(),
-                Event::Ended(pid, _) => tracing::debug!(pid = pid.as_raw_pid(), "Reaped orphaned process"),
-                Event::Relay(signal) => self.relay(signal),
+            // The end comes first: there is no use in relaying to a child that is gone.
+            tokio::select! {
+                biased;
+                end = self.ended() => return end.status(),
+                signal = signals.next() => self.relay(signal),
             }
         }
     }
 
-    /// The pid is the child's for as long as it has not been reaped, and that is the end of supervision.
     fn relay(&self, relayed: Relayed) {
         tracing::info!(signal = relayed.name(), "Relaying signal to upstream process");
-        if let Err(error) = kill_process(self.pid, relayed.signal()) {
+        if let Err(error) = self.signal(relayed.signal()) {
             tracing::error!(signal = relayed.name(), %error, "Failed to relay signal to upstream process");
         }
     }
 }
+
+/// Held by every unit test that has children: a reaper takes all there are, also those of other tests.
+#[cfg(test)]
+static CHILDREN_OF_TESTS: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 #[cfg(test)]
 mod tests {
@@ -107,13 +108,28 @@ mod tests {
         assert_eq!(command.arguments, ["server", "-v"]);
     }
 
-    #[test]
-    fn a_start_that_fails_tells_which_command_and_why() {
-        let command = Command::from(Vec::new());
+    #[tokio::test]
+    async fn a_start_that_fails_tells_which_command_and_why() {
+        let _alone = CHILDREN_OF_TESTS.lock().await;
+        let reaper = Reaper::start().unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let gone = directory.path().join("gone");
+        let refused = |command: &Command, directory| {
+            let refused = Start {
+                command,
+                environment: Changes::default(),
+                directory,
+                descriptors: getrlimit(Resource::Nofile),
+            };
+            start(&reaper, &refused).unwrap_err()
+        };
+        let (none, shell) = (Command::from(Vec::new()), Command::from(vec!["sh".into()]));
 
-        let error = start(&command, 3000, getrlimit(Resource::Nofile)).unwrap_err();
+        let nothing = refused(&none, None);
+        let nowhere = refused(&shell, Some(&gone));
 
-        assert_eq!(error.command, command);
-        assert!(matches!(error.fault, StartFault::Empty));
+        assert_eq!(nothing.command, none);
+        assert!(matches!(nothing.fault, StartFault::Empty));
+        assert!(matches!(nowhere.fault, StartFault::WorkingDirectory { .. }));
     }
 }

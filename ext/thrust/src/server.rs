@@ -17,7 +17,7 @@ use crate::listener;
 use crate::log::Log;
 use crate::pipeline::Pipeline;
 use crate::ports::Ports;
-use crate::process::{self, Command, Signals};
+use crate::process::{self, Changes, Command, Reaper, Signals, Start};
 use crate::stages::access_log::AccessLog;
 use crate::stages::error_pages::ErrorPages;
 use crate::threads::Handle;
@@ -62,6 +62,7 @@ fn start(
 
     let status = runtime.block_on(async {
         let mut signals = Signals::new().map_err(denied("signals"))?;
+        let reaper = Reaper::start().map_err(denied("signal when a process ends"))?;
         let listener = listener::watch(ports.listener).map_err(denied("watch on the listener"))?;
         let stopped = CancellationToken::new();
         let accepting = {
@@ -75,7 +76,16 @@ fn start(
         here.flush_log_in_time();
         tracing::info!(http = format!(":{}", ports.http_port), "Server started");
 
-        let status = match process::start(&command, ports.app_port, descriptors) {
+        let wrapped = Start {
+            command: &command,
+            environment: Changes {
+                remove: Vec::new(),
+                set: vec![("PORT", ports.app_port.to_string().into())],
+            },
+            directory: None,
+            descriptors,
+        };
+        let status = match process::start(&reaper, &wrapped) {
             Ok(process) => process.supervise(&mut signals).await,
             Err(error) => {
                 error.log();

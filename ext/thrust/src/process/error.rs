@@ -71,6 +71,14 @@ pub(crate) enum StartFault {
         /// The file that was found, as an absolute path.
         found: PathBuf,
     },
+    /// A directory to run in that does not exist, is none, or may not be entered.
+    #[error("{directory:?} is no directory to start in; create it, or correct the path")]
+    WorkingDirectory {
+        /// The path.
+        directory: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A path that leads to nothing.
     #[error("there is no file {file:?}; check the path and the working directory")]
     Missing {

@@ -1,11 +1,9 @@
-//! What the system tells us: signals for the wrapped process, and children that ended.
+//! What whoever signals us means for the wrapped process.
 
 use std::io;
 
-use rustix::process::{Pid, Signal};
+use rustix::process::Signal;
 use tokio::signal::unix::{self, SignalKind, signal};
-
-use super::reaper::{End, Reaper};
 
 /// A signal that we pass on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,15 +29,6 @@ impl Relayed {
     }
 }
 
-/// What the supervisor is woken for.
-#[derive(Debug)]
-pub(super) enum Event {
-    /// A child ended, ours or a stranger.
-    Ended(Pid, End),
-    /// We received a signal that is meant for the wrapped process too.
-    Relay(Relayed),
-}
-
 /// Signals that say nothing to us, and would end us if nobody took them: whoever sends one means the app. Handled and
 /// not ignored, because a child inherits what is ignored.
 const MEANINGLESS: [SignalKind; 3] = [
@@ -48,13 +37,12 @@ const MEANINGLESS: [SignalKind; 3] = [
     SignalKind::alarm(),
 ];
 
-/// The handlers of SIGINT, SIGTERM and SIGCHLD, and of what says nothing to us. From the first on these signals no
+/// The handlers of SIGINT and SIGTERM, and of what says nothing to us. From the first on these signals no
 /// longer end us, and they stay handled when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Signals {
     interrupt: unix::Signal,
     terminate: unix::Signal,
-    reaper: Reaper,
 }
 
 impl Signals {
@@ -75,18 +63,16 @@ impl Signals {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
-            reaper: Reaper::new()?,
         })
     }
 
-    /// Waits for the next event. Cancelling it loses none.
-    pub(super) async fn next(&mut self) -> Event {
-        // Ends come first: there is no use in relaying to a child that is gone.
+    /// Waits for the next signal. Cancelling it loses none.
+    pub(super) async fn next(&mut self) -> Relayed {
         tokio::select! {
             biased;
-            (pid, end) = self.reaper.next() => Event::Ended(pid, end),
-            Some(()) = self.interrupt.recv() => Event::Relay(Relayed::Interrupt),
-            Some(()) = self.terminate.recv() => Event::Relay(Relayed::Terminate),
+            Some(()) = self.interrupt.recv() => Relayed::Interrupt,
+            Some(()) = self.terminate.recv() => Relayed::Terminate,
+            else => std::future::pending().await,
         }
     }
 }

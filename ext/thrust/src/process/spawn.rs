@@ -3,6 +3,7 @@
 //! Every descriptor that Rust's libraries open closes itself on exec, and std gives the child the default SIGPIPE; we
 //! block no signal, so the mask the child gets is the one we were started with. What remains is done here.
 
+use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -12,21 +13,66 @@ use rustix::process::{Pid, Resource, Rlimit, getpid, setrlimit};
 
 use super::Command;
 
-/// Runs `file` under the name and with the arguments of `command`.
+/// What was meant for us alone: a child that took it for its own would notify our service manager, listen on our
+/// sockets, or talk to the thrust above us.
+const NOT_PASSED_ON: [&str; 9] = [
+    "NOTIFY_SOCKET",
+    "WATCHDOG_USEC",
+    "WATCHDOG_PID",
+    "LISTEN_FDS",
+    "LISTEN_PID",
+    "LISTEN_FDNAMES",
+    "THRUSTER_CONTROL_SOCKET",
+    "THRUSTER_TARGET_SOCKET",
+    "THRUSTER_LAUNCHER",
+];
+
+/// A child to be started, and how it differs from us. What is not said here it has from us: stdin, stdout, stderr,
+/// process group, environment.
+#[derive(Clone, Debug)]
+pub(crate) struct Start<'a> {
+    /// What to run.
+    pub(crate) command: &'a Command,
+    /// How its environment differs from ours.
+    pub(crate) environment: Changes,
+    /// The absolute path of the directory to run in, which `PWD` then says; `None` is ours.
+    pub(crate) directory: Option<&'a Path>,
+    /// The limit on open files: the one we were started with, not one that we raised for ourselves.
+    pub(crate) descriptors: Rlimit,
+}
+
+/// Changes to our own environment. Names that are for us alone are removed before these are made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Changes {
+    /// Variables that the child does not get.
+    pub(crate) remove: Vec<&'static str>,
+    /// Variables with their values, made after all removals.
+    pub(crate) set: Vec<(&'static str, OsString)>,
+}
+
+/// Runs `file`, a path as seen from the child's directory, under the name and with the arguments of the command.
 ///
 /// # Errors
 ///
 /// What fork or exec failed with; std has then already reaped the child.
-pub(super) fn spawn(file: &Path, command: &Command, port: u16, descriptors: Rlimit) -> io::Result<Pid> {
+pub(super) fn spawn(file: &Path, start: &Start<'_>) -> io::Result<Pid> {
     let mut builder = Builder::new(file);
     builder
-        .arg0(&command.program)
-        .args(&command.arguments)
-        .env("PORT", port.to_string())
+        .arg0(&start.command.program)
+        .args(&start.command.arguments)
         .stdin(Stdio::inherit())
         .stdout(Stdio::inherit())
         .stderr(Stdio::inherit());
-    prepare(&mut builder, getpid(), descriptors);
+    for name in NOT_PASSED_ON.iter().chain(&start.environment.remove) {
+        builder.env_remove(name);
+    }
+    if let Some(directory) = start.directory {
+        builder.current_dir(directory).env("PWD", directory);
+    }
+    for (name, value) in &start.environment.set {
+        builder.env(name, value);
+    }
+    prepare(&mut builder, getpid(), start.descriptors);
     // Dropping std's handle neither waits nor kills: the child is the reaper's.
     Ok(Pid::from_child(&builder.spawn()?))
 }
@@ -72,29 +118,73 @@ mod tests {
     use rustix::process::{WaitOptions, getrlimit, waitpid};
 
     use super::*;
+    use crate::process::CHILDREN_OF_TESTS;
 
     #[test]
-    fn the_child_gets_port_and_its_name_as_typed() {
-        assert_eq!(
-            status_of(r#"test "$PORT" = 4444 && test "$0" = shell"#, limit()),
-            Some(0)
-        );
+    fn the_child_gets_its_name_as_typed_and_its_environment_as_changed() {
+        let command = shell(r#"test "$0" = shell && test "$PORT" = 4444 && test -z "$CARGO_MANIFEST_DIR""#);
+        let start = Start {
+            environment: Changes {
+                remove: vec!["CARGO_MANIFEST_DIR", "PORT"],
+                set: vec![("PORT", "4444".into())],
+            },
+            ..start(&command)
+        };
+
+        assert_eq!(status_of(&start), Some(0));
+    }
+
+    #[test]
+    fn what_is_for_us_alone_can_be_set_anew() {
+        let command = shell(r#"test "$THRUSTER_CONTROL_SOCKET" = /its/own"#);
+        let start = Start {
+            environment: Changes {
+                remove: Vec::new(),
+                set: vec![("THRUSTER_CONTROL_SOCKET", "/its/own".into())],
+            },
+            ..start(&command)
+        };
+
+        assert_eq!(status_of(&start), Some(0));
+    }
+
+    #[test]
+    fn the_child_runs_in_the_directory_it_is_given_under_the_path_it_is_given() {
+        let directory = tempfile::tempdir().unwrap();
+        let link = directory.path().join("current");
+        std::os::unix::fs::symlink("/usr", &link).unwrap();
+        let command = shell(r#"test "$(pwd -P)" = "$(cd /usr && pwd -P)" && test "$PWD" = "$1""#);
+        let command = Command {
+            arguments: [command.arguments, vec!["zero".into(), link.clone().into()]].concat(),
+            ..command
+        };
+        let start = Start {
+            directory: Some(&link),
+            ..start(&command)
+        };
+
+        assert_eq!(status_of(&start), Some(0));
     }
 
     #[test]
     fn the_child_gets_the_descriptor_limit_it_is_given() {
-        let low = Rlimit {
-            current: Some(77),
-            ..limit()
+        let command = shell("test $(ulimit -Sn) = 77");
+        let low = Start {
+            descriptors: Rlimit {
+                current: Some(77),
+                ..getrlimit(Resource::Nofile)
+            },
+            ..start(&command)
         };
 
-        assert_eq!(status_of("test $(ulimit -Sn) = 77", low), Some(0));
+        assert_eq!(status_of(&low), Some(0));
     }
 
     #[test]
     #[cfg(target_os = "linux")]
     fn the_child_starts_with_nothing_blocked_and_sigpipe_not_ignored() {
-        let script = r#"
+        let command = shell(
+            r#"
             while read -r name mask; do
                 case $name in
                     SigBlk:) test "$mask" = 0000000000000000 || exit 1 ;;
@@ -102,34 +192,41 @@ mod tests {
                 esac
             done < /proc/$$/status
             exit 3
-        "#;
+            "#,
+        );
 
-        assert_eq!(status_of(script, limit()), Some(0));
+        assert_eq!(status_of(&start(&command)), Some(0));
     }
 
     #[test]
     fn what_cannot_be_executed_leaves_no_child() {
-        let command = Command {
-            program: "x".into(),
-            arguments: Vec::new(),
-        };
+        let _alone = CHILDREN_OF_TESTS.blocking_lock();
+        let command = shell("");
 
-        let error = spawn(Path::new("/no/such/program"), &command, 1, limit()).unwrap_err();
+        let error = spawn(Path::new("/no/such/program"), &start(&command)).unwrap_err();
 
         assert_eq!(error.kind(), io::ErrorKind::NotFound);
     }
 
-    fn limit() -> Rlimit {
-        getrlimit(Resource::Nofile)
-    }
-
-    /// Waits for this child alone: other tests have theirs.
-    fn status_of(script: &str, descriptors: Rlimit) -> Option<i32> {
-        let command = Command {
+    fn shell(script: &str) -> Command {
+        Command {
             program: "shell".into(),
             arguments: vec!["-c".into(), script.into()],
-        };
-        let pid = spawn(Path::new("/bin/sh"), &command, 4444, descriptors).unwrap();
+        }
+    }
+
+    fn start(command: &Command) -> Start<'_> {
+        Start {
+            command,
+            environment: Changes::default(),
+            directory: None,
+            descriptors: getrlimit(Resource::Nofile),
+        }
+    }
+
+    fn status_of(start: &Start<'_>) -> Option<i32> {
+        let _alone = CHILDREN_OF_TESTS.blocking_lock();
+        let pid = spawn(Path::new("/bin/sh"), start).unwrap();
         let (_, status) = waitpid(Some(pid), WaitOptions::empty()).unwrap().unwrap();
         status.exit_status()
     }
