@@ -1,4 +1,6 @@
 //! What may be said to the proxy from outside.
 
+pub mod address;
+mod path;
 pub mod settings;
 pub mod units;

@@ -3,6 +3,7 @@
 //! Reading, command-line options, help, `thrust config` and docs/configuration.md are all made from the
 //! [`TABLE`]. [`Settings`] are what was written; the proxy turns them into what it works with.
 
+mod choice;
 mod names;
 mod problem;
 mod read;
@@ -10,14 +11,16 @@ mod row;
 mod table;
 mod value;
 
+pub use choice::{BootMode, LogFormat, LogLevel};
 pub use problem::{Fault, Rejection, Warning};
 pub use read::Written;
 pub use row::{DefaultValue, Names, PREFIX, Setting, State, SwitchedOnBy, When};
 pub use table::*;
-pub use value::{Kind, LogFormat, LogLevel, Value};
+pub use value::{Kind, Value};
 
 use std::{fmt, time::Duration};
 
+use crate::address::{BindAddress, TargetAddress};
 use crate::units::{Port, Seconds};
 
 /// Where a value comes from.
@@ -48,6 +51,16 @@ pub struct Settings {
     entries: Vec<Entry>,
     /// What the operator should hear about.
     pub warnings: Vec<Warning>,
+}
+
+impl Source {
+    /// The variable or option; `None` for a default.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Environment(name) | Self::CommandLine(name) => Some(name),
+            Self::Default => None,
+        }
+    }
 }
 
 impl fmt::Display for Source {
@@ -113,7 +126,7 @@ impl Settings {
         }
     }
 
-    /// A time above zero.
+    /// A time that is not a limit.
     pub fn duration(&self, setting: &Setting) -> Duration {
         match self.entry(setting) {
             Entry {
@@ -153,6 +166,39 @@ impl Settings {
                 value: Value::Text(text),
                 ..
             } => text,
+            entry => wrong_kind(entry),
+        }
+    }
+
+    /// Addresses to listen on.
+    pub fn addresses(&self, setting: &Setting) -> &[BindAddress] {
+        match self.entry(setting) {
+            Entry {
+                value: Value::Addresses(addresses),
+                ..
+            } => addresses,
+            entry => wrong_kind(entry),
+        }
+    }
+
+    /// The address of the app, if somebody gave one.
+    pub fn target(&self, setting: &Setting) -> Option<&TargetAddress> {
+        match self.entry(setting) {
+            Entry {
+                value: Value::Target(target),
+                ..
+            } => target.as_ref(),
+            entry => wrong_kind(entry),
+        }
+    }
+
+    /// THRUSTER_BOOT_MODE.
+    pub fn boot_mode(&self) -> BootMode {
+        match self.entry(&BOOT_MODE) {
+            Entry {
+                value: Value::BootMode(mode),
+                ..
+            } => *mode,
             entry => wrong_kind(entry),
         }
     }

@@ -29,6 +29,11 @@ pub enum UnitError {
         "a time is a number of seconds, or a number with a unit such as 30s or 2m, above 0 and at most 365 days"
     )]
     Duration,
+    /// Not a length of time, nor none.
+    #[error(
+        "a time is a number of seconds, or a number with a unit such as 30s or 2m, at most 365 days; 0 for none"
+    )]
+    Delay,
 }
 
 /// A TCP port. 0 stands for any free one.
@@ -176,6 +181,15 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, UnitError> {
         .ok_or(UnitError::Duration)
 }
 
+/// Reads a length of time, which may be none.
+///
+/// # Errors
+///
+/// `Delay` for anything else.
+pub(crate) fn parse_delay(text: &str) -> Result<Duration, UnitError> {
+    span(text).ok_or(UnitError::Delay)
+}
+
 /// Prints a length of time as [`parse_duration`] reads it.
 pub(crate) fn print_duration(duration: Duration) -> String {
     match duration.subsec_nanos() {
@@ -283,6 +297,15 @@ mod tests {
         assert_eq!(parse_duration("5"), Ok(Duration::from_secs(5)));
         for text in ["0", "0s", "-5", "366d"] {
             assert_eq!(parse_duration(text), Err(UnitError::Duration), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_delay_may_be_nothing() {
+        assert_eq!(parse_delay("0"), Ok(Duration::ZERO));
+        assert_eq!(parse_delay("1500ms"), Ok(Duration::from_millis(1500)));
+        for text in ["", "-1", "soon", "366d"] {
+            assert_eq!(parse_delay(text), Err(UnitError::Delay), "{text}");
         }
     }
 

@@ -149,11 +149,7 @@ fn built() -> impl Iterator<Item = &'static Setting> {
 fn option(setting: &'static Setting) -> Arg {
     let arg = Arg::new(setting.name)
         .long(setting.option())
-        .help(format!(
-            "{} [default: {}]",
-            setting.help,
-            setting.default.describe()
-        ))
+        .help(meaning(setting))
         .value_name(setting.kind.placeholder())
         .value_parser(OsStringValueParser::new())
         .action(ArgAction::Set);
@@ -165,6 +161,13 @@ fn option(setting: &'static Setting) -> Arg {
             .default_missing_value("on"),
         Kind::Limit => arg.allow_negative_numbers(true),
         _ => arg,
+    }
+}
+
+fn meaning(setting: &Setting) -> String {
+    match setting.default.describe() {
+        "" => setting.help.to_owned(),
+        default => format!("{} [default: {default}]", setting.help),
     }
 }
 

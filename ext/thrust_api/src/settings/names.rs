@@ -12,8 +12,14 @@ pub(super) const DIALECT_HTTP2: &str = "THRUST_HTTP2";
 /// The dialect's name for the header that names files to send.
 pub(super) const DIALECT_SENDFILE: &str = "THRUST_SEND_FILE_HEADER";
 
-/// Read by the launcher, the installer or the Ruby side; no settings of the proxy.
-const BELONG_TO_OTHERS: [&str; 3] = ["THRUSTER_EXECUTABLE", "THRUSTER_BUILD", "THRUSTER_CONTROL_SOCKET"];
+/// What the launcher, the installer, the proxy and the app tell each other; no settings of the proxy.
+const BELONG_TO_OTHERS: [&str; 5] = [
+    "THRUSTER_EXECUTABLE",
+    "THRUSTER_BUILD",
+    "THRUSTER_LAUNCHER",
+    "THRUSTER_CONTROL_SOCKET",
+    "THRUSTER_TARGET_SOCKET",
+];
 
 /// Thruster's name for TLS_DOMAIN up to 0.1.3.
 const OLD_TLS_DOMAIN: &str = "SSL_DOMAIN";
@@ -47,21 +53,21 @@ fn is_known(name: &str) -> bool {
         || BELONG_TO_OTHERS.contains(&name)
 }
 
-/// The setting whose name is at most a third wrong, or that has this one as its last word or words.
+/// The setting that has this name as its last word or words, or whose name is at most a third wrong.
 fn nearest(rest: &str) -> Option<String> {
     let rest = rest.to_ascii_uppercase();
-    let (distance, setting) = TABLE
-        .iter()
-        .map(|setting| (distance(&rest, setting.name), setting))
-        .min_by_key(|(distance, _)| *distance)?;
-    if distance <= rest.len() / 3 {
-        return Some(setting.variable());
-    }
     let ending = format!("_{rest}");
-    TABLE
+    let by_ending = TABLE
         .iter()
-        .find(|setting| setting.name.ends_with(&ending))
-        .map(|setting| setting.variable())
+        .find(|setting| !rest.is_empty() && setting.name.ends_with(&ending));
+    let by_slip = || {
+        let (distance, setting) = TABLE
+            .iter()
+            .map(|setting| (distance(&rest, setting.name), setting))
+            .min_by_key(|(distance, _)| *distance)?;
+        (distance <= rest.len() / 3).then_some(setting)
+    };
+    by_ending.or_else(by_slip).map(|setting| setting.variable())
 }
 
 /// Changes that turn one name into the other: a byte put in, taken out, replaced, or swapped with its neighbour.
@@ -143,7 +149,9 @@ mod tests {
         for name in [
             "THRUSTER_HTTP_PORT",
             "THRUSTER_EXECUTABLE",
+            "THRUSTER_LAUNCHER",
             "THRUSTER_CONTROL_SOCKET",
+            "THRUSTER_TARGET_SOCKET",
             "THRUST_WORKER_PORT",
             "THRUST_HTTP2",
             "HTTP_PORT",

@@ -23,6 +23,14 @@ pub enum Fault {
         /// The variable or option.
         name: String,
     },
+    /// Two places for one app.
+    #[error("{target} and {port} both say where the app listens; unset one of them")]
+    TargetTwice {
+        /// The variable or option with the address.
+        target: String,
+        /// The one with the port.
+        port: String,
+    },
     /// TLS, which this version does not serve.
     #[error(
         "{name} asks for TLS, which this version does not serve yet; plain HTTP in its place would be unsafe, \

@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     DefaultValue, Entry, Fault, HTTP_PORT, Kind, Names, Rejection, Setting, Settings, Source, State, TABLE,
-    TARGET_PORT, Value, Warning, names,
+    TARGET, TARGET_PORT, Value, Warning, names,
 };
 
 /// All that settings are read from.
@@ -54,6 +54,7 @@ impl Settings {
             let entry = entry.unwrap_or_else(|| settings.default_of(setting, written.cores));
             settings.entries.push(entry);
         }
+        faults.extend(settings.target_twice());
         settings.heed_dialect(written, &mut faults);
         settings.warnings.extend(
             written
@@ -78,7 +79,7 @@ impl Settings {
         found: &Found<'_>,
         faults: &mut Vec<Fault>,
     ) -> Option<Entry> {
-        let name = found.name();
+        let name = found.source.name().unwrap_or_default().to_owned();
         let is_option = matches!(found.source, Source::CommandLine(_));
         if found.text.is_empty() && !setting.kind.takes_empty() && !is_option {
             return None;
@@ -129,6 +130,16 @@ impl Settings {
             value,
             source,
         }
+    }
+
+    /// Both an address and a port of the app, each chosen by somebody.
+    fn target_twice(&self) -> Option<Fault> {
+        self.target(&TARGET)?;
+        self.chosen_port(&TARGET_PORT)?;
+        Some(Fault::TargetTwice {
+            target: self.entry(&TARGET).source.name()?.to_owned(),
+            port: self.entry(&TARGET_PORT).source.name()?.to_owned(),
+        })
     }
 
     /// The dialect's words that are not another name for a setting.
@@ -194,15 +205,6 @@ impl Written {
     fn port_of_the_platform(&self, setting: &Setting) -> Option<&'static str> {
         let dialect = self.variable(TARGET_PORT.dialect?)?;
         (setting.name == HTTP_PORT.name && !dialect.is_empty()).then_some("PORT")
-    }
-}
-
-impl Found<'_> {
-    fn name(&self) -> String {
-        match &self.source {
-            Source::Environment(name) | Source::CommandLine(name) => name.clone(),
-            Source::Default => unreachable!("a default is never found"),
-        }
     }
 }
 

@@ -12,6 +12,9 @@ use crate::units::Seconds;
 /// Most threads that may be asked for.
 const MOST_THREADS: u32 = 256;
 
+/// Most requests that may be asked to wait for a booting app.
+const LONGEST_QUEUE: u32 = 100_000;
+
 /// Threads by default, however many cores there are.
 const DEFAULT_THREADS: usize = 4;
 
@@ -26,6 +29,14 @@ pub static HTTP_PORT: Setting = Setting::thruster(
     "Port to listen on; 0 takes a free one",
 );
 
+pub static BIND: Setting = Setting::ours(
+    "BIND",
+    Kind::Addresses,
+    DefaultValue::Fixed(""),
+    When::Start,
+    "Addresses to listen on, such as 127.0.0.1, [::1]:8080 or unix:/run/app.sock; empty for every one",
+);
+
 pub static TARGET_PORT: Setting = Setting::thruster(
     "TARGET_PORT",
     Kind::Port,
@@ -34,6 +45,14 @@ pub static TARGET_PORT: Setting = Setting::thruster(
     "Port the app is asked on, given to it as PORT; 0 takes a free one",
 )
 .dialect("THRUST_WORKER_PORT");
+
+pub static TARGET: Setting = Setting::ours(
+    "TARGET",
+    Kind::Target,
+    DefaultValue::Fixed(""),
+    When::Start,
+    "Where the app listens, in the place of TARGET_PORT; a port is given to it as PORT",
+);
 
 pub static FORWARD_HEADERS: Setting = Setting::thruster(
     "FORWARD_HEADERS",
@@ -127,6 +146,94 @@ pub static THREADS: Setting = Setting::ours(
     },
     When::Start,
     "Threads that serve connections",
+);
+
+pub static BOOT_MODE: Setting = Setting::ours(
+    "BOOT_MODE",
+    Kind::BootMode,
+    DefaultValue::Fixed("hold"),
+    When::Start,
+    "What clients meet before the app accepts: hold lets them wait, late does not listen yet",
+);
+
+pub static BOOT_QUEUE: Setting = Setting::ours(
+    "BOOT_QUEUE",
+    Kind::Count(LONGEST_QUEUE),
+    DefaultValue::Fixed("1000"),
+    When::Start,
+    "Requests that may wait for the app to accept",
+);
+
+pub static BOOT_TIMEOUT: Setting = Setting::ours(
+    "BOOT_TIMEOUT",
+    Kind::Duration,
+    DefaultValue::Fixed("60s"),
+    When::Live,
+    "How long a request may wait for the app to accept",
+);
+
+pub static READY_PATH: Setting = Setting::ours(
+    "READY_PATH",
+    Kind::RequestPath,
+    DefaultValue::Fixed(""),
+    When::Start,
+    "Path on any host that we answer ourselves: 200 while the app is ready, else 503; empty for none",
+);
+
+pub static HEALTH_PATH: Setting = Setting::ours(
+    "HEALTH_PATH",
+    Kind::RequestTarget,
+    DefaultValue::Fixed(""),
+    When::Start,
+    "What the app is asked to find out whether it is ready; empty for /up",
+);
+
+pub static HEALTH_HOST: Setting = Setting::ours(
+    "HEALTH_HOST",
+    Kind::Host,
+    DefaultValue::Fixed("localhost"),
+    When::Start,
+    "Host that such a request names",
+);
+
+pub static SHUTDOWN_DELAY: Setting = Setting::ours(
+    "SHUTDOWN_DELAY",
+    Kind::Delay,
+    DefaultValue::Fixed("0s"),
+    When::Live,
+    "How long we still take requests after a signal to end, no longer ready; 0 for none",
+);
+
+pub static DRAIN_TIMEOUT: Setting = Setting::ours(
+    "DRAIN_TIMEOUT",
+    Kind::Delay,
+    DefaultValue::Fixed("5s"),
+    When::Live,
+    "How long requests under way may take to end; 0 cuts them",
+);
+
+pub static STOP_TIMEOUT: Setting = Setting::ours(
+    "STOP_TIMEOUT",
+    Kind::Limit,
+    DefaultValue::Fixed("0s"),
+    When::Live,
+    "How long the app may take to end before it is killed; 0 or less means no limit",
+);
+
+pub static RESTART_ENABLED: Setting = Setting::ours(
+    "RESTART_ENABLED",
+    Kind::Switch,
+    DefaultValue::Fixed("off"),
+    When::Start,
+    "Start the app again when it ends by itself",
+);
+
+pub static DIRECTORY: Setting = Setting::ours(
+    "DIRECTORY",
+    Kind::Path,
+    DefaultValue::Fixed(""),
+    When::Start,
+    "Directory that `thrust restart` starts the app in; empty for the one we were started in",
 );
 
 pub static LOG_FORMAT: Setting = Setting::ours(
@@ -269,9 +376,11 @@ pub static STORAGE_PATH: Setting = Setting::thruster(
 .not_built(SwitchedOnBy::Nothing);
 
 /// Every setting, in the order in which people meet them.
-pub static TABLE: [&Setting; 28] = [
+pub static TABLE: [&Setting; 41] = [
     &HTTP_PORT,
+    &BIND,
     &TARGET_PORT,
+    &TARGET,
     &FORWARD_HEADERS,
     &BAD_GATEWAY_PAGE,
     &LOG_REQUESTS,
@@ -284,6 +393,17 @@ pub static TABLE: [&Setting; 28] = [
     &HTTP_WRITE_TIMEOUT,
     &TARGET_TIMEOUT,
     &TARGET_CONNECT_TIMEOUT,
+    &BOOT_MODE,
+    &BOOT_QUEUE,
+    &BOOT_TIMEOUT,
+    &READY_PATH,
+    &HEALTH_PATH,
+    &HEALTH_HOST,
+    &SHUTDOWN_DELAY,
+    &DRAIN_TIMEOUT,
+    &STOP_TIMEOUT,
+    &RESTART_ENABLED,
+    &DIRECTORY,
     &THREADS,
     &CACHE_SIZE,
     &MAX_CACHE_ITEM_SIZE,

@@ -4,6 +4,11 @@ use std::{fmt, time::Duration};
 
 use serde::{Serialize, Serializer};
 
+use super::choice::{
+    BOOT_MODES, BootMode, LOG_FORMATS, LOG_LEVELS, LogFormat, LogLevel, SWITCHES, one_of, pick, word,
+};
+use crate::address::{BindAddress, TargetAddress, parse_host_field};
+use crate::path;
 use crate::units::{self, ByteSize, Port, Seconds};
 
 /// What a setting's value is.
@@ -17,6 +22,8 @@ pub enum Kind {
     Limit,
     /// A time above zero.
     Duration,
+    /// A time; 0 for none.
+    Delay,
     /// On or off.
     Switch,
     /// A whole number from 1 to this.
@@ -25,6 +32,18 @@ pub enum Kind {
     LogFormat,
     /// One of [`LogLevel`].
     LogLevel,
+    /// One of [`BootMode`].
+    BootMode,
+    /// Addresses to listen on, separated by commas; may be empty.
+    Addresses,
+    /// The address of the app; may be empty.
+    Target,
+    /// The path of a request; may be empty.
+    RequestPath,
+    /// The path of a request, with a query or without; may be empty.
+    RequestTarget,
+    /// What stands in a request's `Host`.
+    Host,
     /// A file or directory; may be empty.
     Path,
     /// Any text; may be empty.
@@ -32,56 +51,6 @@ pub enum Kind {
     /// Texts separated by commas; may be empty.
     List,
 }
-
-/// How log lines look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    /// Text on a terminal, else JSON.
-    Auto,
-    /// For people.
-    Text,
-    /// One JSON object a line, as thruster writes them.
-    Json,
-}
-
-/// The least important log lines that are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogLevel {
-    /// Everything.
-    Debug,
-    /// What happens, requests included.
-    Info,
-    /// What is odd.
-    Warn,
-    /// What failed.
-    Error,
-}
-
-const LOG_FORMATS: &[(&str, LogFormat)] = &[
-    ("auto", LogFormat::Auto),
-    ("text", LogFormat::Text),
-    ("json", LogFormat::Json),
-];
-
-const LOG_LEVELS: &[(&str, LogLevel)] = &[
-    ("debug", LogLevel::Debug),
-    ("info", LogLevel::Info),
-    ("warn", LogLevel::Warn),
-    ("error", LogLevel::Error),
-];
-
-const SWITCHES: &[(&str, bool)] = &[
-    ("on", true),
-    ("off", false),
-    ("true", true),
-    ("false", false),
-    ("1", true),
-    ("0", false),
-    ("t", true),
-    ("f", false),
-];
 
 /// The value of a setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,7 +61,7 @@ pub enum Value {
     Size(ByteSize),
     /// Of [`Kind::Limit`].
     Limit(Seconds),
-    /// Of [`Kind::Duration`].
+    /// Of [`Kind::Duration`] and [`Kind::Delay`].
     Duration(Duration),
     /// Of [`Kind::Switch`].
     Switch(bool),
@@ -102,7 +71,13 @@ pub enum Value {
     LogFormat(LogFormat),
     /// Of [`Kind::LogLevel`].
     LogLevel(LogLevel),
-    /// Of [`Kind::Path`] and [`Kind::Text`].
+    /// Of [`Kind::BootMode`].
+    BootMode(BootMode),
+    /// Of [`Kind::Addresses`].
+    Addresses(Vec<BindAddress>),
+    /// Of [`Kind::Target`].
+    Target(Option<TargetAddress>),
+    /// Of every other kind that is a text.
     Text(String),
     /// Of [`Kind::List`].
     List(Vec<String>),
@@ -120,6 +95,7 @@ impl Kind {
             Self::Size => text.parse().map(Value::Size).map_err(describe),
             Self::Limit => text.parse().map(Value::Limit).map_err(describe),
             Self::Duration => units::parse_duration(text).map(Value::Duration).map_err(describe),
+            Self::Delay => units::parse_delay(text).map(Value::Duration).map_err(describe),
             Self::Switch => pick(SWITCHES, &text.to_ascii_lowercase())
                 .map(Value::Switch)
                 .ok_or_else(|| "a switch is on or off (also true or false, 1 or 0)".to_owned()),
@@ -134,6 +110,28 @@ impl Kind {
             Self::LogLevel => pick(LOG_LEVELS, text)
                 .map(Value::LogLevel)
                 .ok_or_else(|| one_of(LOG_LEVELS)),
+            Self::BootMode => pick(BOOT_MODES, text)
+                .map(Value::BootMode)
+                .ok_or_else(|| one_of(BOOT_MODES)),
+            Self::Addresses => addresses(text).map(Value::Addresses),
+            Self::Target if text.is_empty() => Ok(Value::Target(None)),
+            Self::Target => text
+                .parse()
+                .map(|target| Value::Target(Some(target)))
+                .map_err(describe),
+            Self::RequestPath if text.is_empty() || path::is_request_path(text) => {
+                Ok(Value::Text(text.to_owned()))
+            }
+            Self::RequestPath => Err(
+                "a path begins with / and has neither spaces nor ? nor # in it, such as /ready".to_owned(),
+            ),
+            Self::RequestTarget if text.is_empty() || path::is_request_target(text) => {
+                Ok(Value::Text(text.to_owned()))
+            }
+            Self::RequestTarget => {
+                Err("a path begins with / and has neither spaces nor # in it, such as /up".to_owned())
+            }
+            Self::Host => parse_host_field(text).map(Value::Text).map_err(describe),
             Self::Path | Self::Text => Ok(Value::Text(text.to_owned())),
             Self::List => Ok(Value::List(items(text))),
         }
@@ -141,7 +139,16 @@ impl Kind {
 
     /// Whether an empty text is a value of this kind, and not a missing one.
     pub(super) fn takes_empty(self) -> bool {
-        matches!(self, Self::Path | Self::Text | Self::List)
+        matches!(
+            self,
+            Self::Addresses
+                | Self::Target
+                | Self::RequestPath
+                | Self::RequestTarget
+                | Self::Path
+                | Self::Text
+                | Self::List
+        )
     }
 
     /// The word that stands for a value in usage texts.
@@ -149,12 +156,16 @@ impl Kind {
         match self {
             Self::Port => "PORT",
             Self::Size => "SIZE",
-            Self::Limit | Self::Duration => "TIME",
+            Self::Limit | Self::Duration | Self::Delay => "TIME",
             Self::Switch => "on|off",
             Self::Count(_) => "NUMBER",
             Self::LogFormat => "auto|text|json",
             Self::LogLevel => "debug|info|warn|error",
-            Self::Path => "PATH",
+            Self::BootMode => "hold|late",
+            Self::Addresses => "ADDRESSES",
+            Self::Target => "http://HOST:PORT|unix:PATH",
+            Self::Host => "HOST",
+            Self::RequestPath | Self::RequestTarget | Self::Path => "PATH",
             Self::Text => "TEXT",
             Self::List => "LIST",
         }
@@ -173,6 +184,13 @@ impl fmt::Display for Value {
             Self::Count(number) => number.fmt(formatter),
             Self::LogFormat(format) => formatter.write_str(word(LOG_FORMATS, *format)),
             Self::LogLevel(level) => formatter.write_str(word(LOG_LEVELS, *level)),
+            Self::BootMode(mode) => formatter.write_str(word(BOOT_MODES, *mode)),
+            Self::Addresses(addresses) => {
+                let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+                formatter.write_str(&addresses.join(","))
+            }
+            Self::Target(Some(target)) => target.fmt(formatter),
+            Self::Target(None) => Ok(()),
             Self::Text(text) => formatter.write_str(text),
             Self::List(items) => formatter.write_str(&items.join(",")),
         }
@@ -180,7 +198,7 @@ impl fmt::Display for Value {
 }
 
 impl Serialize for Value {
-    /// Numbers, switches and lists as such, bytes and seconds as numbers, everything else as text.
+    /// Numbers, switches and lists as such, bytes and seconds as numbers, no target as null, all else as text.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Port(port) => port.serialize(serializer),
@@ -191,33 +209,36 @@ impl Serialize for Value {
             Self::Count(number) => serializer.serialize_u32(*number),
             Self::LogFormat(format) => format.serialize(serializer),
             Self::LogLevel(level) => level.serialize(serializer),
+            Self::BootMode(mode) => mode.serialize(serializer),
+            Self::Addresses(addresses) => addresses.serialize(serializer),
+            Self::Target(target) => target.serialize(serializer),
             Self::Text(text) => serializer.serialize_str(text),
             Self::List(items) => items.serialize(serializer),
         }
     }
 }
 
-fn describe(error: units::UnitError) -> String {
+fn describe(error: impl fmt::Display) -> String {
     error.to_string()
 }
 
-fn pick<T: Copy>(choices: &[(&str, T)], text: &str) -> Option<T> {
-    choices
-        .iter()
-        .find(|(name, _)| *name == text)
-        .map(|(_, value)| *value)
+fn addresses(text: &str) -> Result<Vec<BindAddress>, String> {
+    let mut addresses: Vec<BindAddress> = Vec::new();
+    for item in items(text) {
+        let address = item
+            .parse()
+            .map_err(|error| format!("{item:?} is none of its addresses: {error}"))?;
+        if addresses.contains(&address) && !is_any_port(&address) {
+            return Err(format!("it names {item:?} twice; one is enough"));
+        }
+        addresses.push(address);
+    }
+    Ok(addresses)
 }
 
-fn word<T: PartialEq>(choices: &[(&'static str, T)], value: T) -> &'static str {
-    choices
-        .iter()
-        .find(|(_, choice)| *choice == value)
-        .map_or("", |(name, _)| name)
-}
-
-fn one_of<T>(choices: &[(&str, T)]) -> String {
-    let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
-    format!("it is one of {}", names.join(", "))
+/// Each port that may be any is another one.
+fn is_any_port(address: &BindAddress) -> bool {
+    matches!(address, BindAddress::Tcp { port: Some(port), .. } if port.is_any())
 }
 
 fn items(text: &str) -> Vec<String> {
@@ -280,6 +301,38 @@ mod tests {
     }
 
     #[test]
+    fn addresses_are_a_list_that_names_each_once() {
+        let parse = |text| Kind::Addresses.parse(text).map(|value| value.to_string());
+
+        assert_eq!(parse(""), Ok(String::new()));
+        assert_eq!(
+            parse("[::1]:80, 127.0.0.1,unix:a.sock").as_deref(),
+            Ok("[::1]:80,127.0.0.1,unix:a.sock")
+        );
+        assert!(parse("127.0.0.1:0,127.0.0.1:0").is_ok());
+        assert_eq!(
+            parse("::1,[::1]").unwrap_err(),
+            "it names \"[::1]\" twice; one is enough"
+        );
+        assert!(
+            parse("127.0.0.1,eth0")
+                .unwrap_err()
+                .starts_with("\"eth0\" is none of its addresses: an address is")
+        );
+    }
+
+    #[test]
+    fn paths_and_targets_may_be_none() {
+        for kind in [Kind::RequestPath, Kind::RequestTarget] {
+            assert_eq!(kind.parse(""), Ok(Value::Text(String::new())));
+            assert!(kind.parse("up").is_err());
+        }
+        assert_eq!(Kind::Target.parse(""), Ok(Value::Target(None)));
+        assert!(Kind::RequestPath.parse("/ready?now").is_err());
+        assert!(Kind::RequestTarget.parse("/up?now").is_ok());
+    }
+
+    #[test]
     fn values_are_data_in_json() {
         let json = |kind: Kind, text: &str| serde_json::to_string(&kind.parse(text).unwrap()).unwrap();
 
@@ -290,6 +343,10 @@ mod tests {
         assert_eq!(json(Kind::Duration, "500ms"), "0.5");
         assert_eq!(json(Kind::Switch, "off"), "false");
         assert_eq!(json(Kind::LogFormat, "json"), "\"json\"");
+        assert_eq!(json(Kind::BootMode, "late"), "\"late\"");
+        assert_eq!(json(Kind::Addresses, "::1, unix:x"), r#"["::1","unix:x"]"#);
+        assert_eq!(json(Kind::Target, ""), "null");
+        assert_eq!(json(Kind::Target, "http://a:1"), "\"http://a:1\"");
         assert_eq!(json(Kind::List, "a,b"), r#"["a","b"]"#);
     }
 }

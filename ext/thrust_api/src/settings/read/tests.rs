@@ -332,3 +332,17 @@ fn a_secret_is_masked() {
     );
     assert_eq!(read(&[]).entry(&EAB_HMAC_KEY).shown(), Value::Text(String::new()));
 }
+
+#[test]
+fn the_app_has_one_address_only() {
+    for (port, value) in [("TARGET_PORT", "3000"), ("THRUST_WORKER_PORT", "0")] {
+        assert_eq!(
+            faults(&[("THRUSTER_TARGET", "http://app:4000"), (port, value)]),
+            [format!(
+                "THRUSTER_TARGET and {port} both say where the app listens; unset one of them"
+            )]
+        );
+    }
+    let settings = read(&[("THRUSTER_TARGET", ""), ("TARGET_PORT", "3000")]);
+    assert_eq!(settings.target(&TARGET), None);
+}
