@@ -13,27 +13,27 @@ use std::task::Poll;
 use bytes::{Bytes, BytesMut};
 use tokio::time::Instant;
 
-use crate::core::Core;
+use crate::core::{Core, Counted};
 use crate::exchange::Client;
 use crate::stream::Stream;
 use crate::timer::Timer;
 
-pub(crate) use http2::StreamBody;
+pub(crate) use http2::{StreamBody, WINDOW};
 pub(crate) use link::{ClientBody, Interim};
 
 /// What an HTTP/2 client sends first (RFC 9113 section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Serves a client until one side has had enough.
-pub(crate) async fn serve(stream: Stream, client: Client, core: Arc<Core>) {
+pub(crate) async fn serve(stream: Stream, client: Client, core: Arc<Core>, counted: Counted) {
     let accepted = Instant::now();
     let Some(received) = first_bytes(&stream, accepted, &core).await else {
         return;
     };
     if core.h2c && received.starts_with(PREFACE) {
-        Box::pin(http2::serve(stream, received, client, core)).await;
+        Box::pin(http2::serve(stream, received, client, core, counted)).await;
     } else {
-        http1::serve(stream, received, client, core, accepted).await;
+        http1::serve(stream, received, client, core, counted, accepted).await;
     }
 }
 
@@ -41,7 +41,7 @@ pub(crate) async fn serve(stream: Stream, client: Client, core: Arc<Core>) {
 async fn first_bytes(stream: &Stream, accepted: Instant, core: &Core) -> Option<Bytes> {
     let mut received = BytesMut::new();
     let mut timer = Timer::default();
-    let mut draining = std::pin::pin!(core.draining.cancelled());
+    let mut closing = std::pin::pin!(core.closing.cancelled());
     let due = core.timeouts.read.map(|limit| accepted + limit);
     poll_fn(|cx| {
         while let Poll::Ready(read) = stream.poll_read(cx, u64::MAX) {
@@ -58,7 +58,7 @@ async fn first_bytes(stream: &Stream, accepted: Instant, core: &Core) -> Option<
             }
         }
         let given_up =
-            timer.poll(cx, due).is_ready() || (received.is_empty() && draining.as_mut().poll(cx).is_ready());
+            timer.poll(cx, due).is_ready() || (received.is_empty() && closing.as_mut().poll(cx).is_ready());
         if given_up {
             Poll::Ready(None)
         } else {

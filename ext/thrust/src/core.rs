@@ -7,9 +7,15 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
+use crate::config::Config;
 use crate::log::Batch;
 use crate::pipeline::Pipeline;
+use crate::service::Service;
+use crate::stages::access_log::AccessLog;
+use crate::stages::error_pages::ErrorPages;
+use crate::stages::own_paths::OwnPaths;
 
 /// What serves the connections of one thread.
 #[derive(Debug)]
@@ -18,15 +24,53 @@ pub(crate) struct Core {
     pub(crate) timeouts: Timeouts,
     /// Whether HTTP/2 is spoken on clear text.
     pub(crate) h2c: bool,
-    /// Cancelled when the core takes no more requests; each core has its own, so that none waits for another's lock.
+    /// Cancelled when every answer is the last on its connection; each core has its own, so that none waits for
+    /// another's lock.
     pub(crate) draining: CancellationToken,
-    /// Connections that are served, those on their way included.
+    /// Cancelled when connections without a request are closed.
+    pub(crate) closing: CancellationToken,
+    /// Connections that are served, those on their way included, but for those that last.
     pub(crate) connections: TaskTracker,
+    /// Connections that carry a tunnel or nothing but event streams, and may last for ever: a drain does not wait for
+    /// them.
+    pub(crate) lasting: TaskTracker,
     /// The request lines that are to be written.
     pub(crate) batch: Option<Arc<Batch>>,
 }
 
 impl Core {
+    /// Core number `number` of those that serve `service`. `batch` takes its request lines.
+    pub(crate) fn new(
+        config: &Config,
+        number: usize,
+        service: &Arc<Service>,
+        error_pages: &Arc<ErrorPages>,
+        batch: Option<Arc<Batch>>,
+    ) -> Self {
+        Self {
+            pipeline: Pipeline {
+                access_log: AccessLog::new(batch.clone()),
+                error_pages: error_pages.clone(),
+                own_paths: OwnPaths {
+                    ready: config.ready_path.clone(),
+                },
+                service: service.clone(),
+                core: number,
+            },
+            timeouts: Timeouts {
+                idle: config.idle_timeout,
+                read: config.read_timeout,
+                write: config.write_timeout,
+            },
+            h2c: config.h2c_enabled,
+            draining: CancellationToken::new(),
+            closing: CancellationToken::new(),
+            connections: TaskTracker::new(),
+            lasting: TaskTracker::new(),
+            batch,
+        }
+    }
+
     /// Hands over request lines that have waited long enough, for as long as the calling thread's runtime lives.
     pub(crate) fn flush_log_in_time(&self) {
         if let Some(batch) = self.batch.clone() {
@@ -46,6 +90,50 @@ impl Core {
         if let Some(batch) = &self.batch {
             batch.flush();
         }
+    }
+}
+
+/// Counts one connection, where it belongs at the time.
+#[derive(Debug)]
+pub(crate) struct Counted {
+    core: Arc<Core>,
+    token: TaskTrackerToken,
+    lasting: bool,
+}
+
+impl Counted {
+    /// Counts a connection of `core` among those that a drain waits for, until it is dropped.
+    pub(crate) fn new(core: &Arc<Core>) -> Self {
+        Self {
+            core: core.clone(),
+            token: core.connections.token(),
+            lasting: false,
+        }
+    }
+
+    /// Says whether the connection may last for ever, as it stands now.
+    pub(crate) fn set_lasting(&mut self, lasting: bool) {
+        if self.lasting != lasting {
+            self.lasting = lasting;
+            let tracker = if lasting {
+                &self.core.lasting
+            } else {
+                &self.core.connections
+            };
+            // The new one is taken before the old one goes, so that the connection is always counted.
+            self.token = tracker.token();
+        }
+    }
+}
+
+#[cfg(test)]
+impl Core {
+    /// One before an app that is not there.
+    pub(crate) fn for_test() -> Arc<Self> {
+        let config = crate::config::Config::of(&[]);
+        let service = Arc::new(crate::service::Service::new(1, &crate::upstream::Target::Port(1), &config));
+        let pages = Arc::new(crate::stages::error_pages::ErrorPages::load(std::path::Path::new("")));
+        Arc::new(Self::new(&config, 0, &service, &pages, None))
     }
 }
 

@@ -7,6 +7,7 @@ use http::StatusCode;
 
 use crate::http1::chunk::ChunkError;
 use crate::http1::head::HeadError;
+use crate::service::HoldLimit;
 use crate::upstream::Target;
 
 /// The status in the log for a client that left before its answer was complete; never sent.
@@ -21,6 +22,14 @@ pub(crate) enum ProxyError {
     ConnectSlow { target: Target, limit: Duration },
     #[error("{target} did not begin its answer within {limit:?}")]
     TargetSlow { target: Target, limit: Duration },
+    #[error("{target} accepted no connection within {limit:?} of the request's arrival")]
+    NotAccepting { target: Target, limit: Duration },
+    #[error("{target} accepted the connection, but has not answered anything yet after {limit:?}")]
+    Booting { target: Target, limit: Duration },
+    #[error("the app is not there yet, and {limit} wait for it already")]
+    HoldFull { limit: HoldLimit },
+    #[error("thrust was told to end before the app was there")]
+    Stopping,
     #[error("{target} closed the connection without an answer")]
     TargetClosed { target: Target },
     #[error("the connection to {target} broke")]
@@ -48,6 +57,9 @@ impl ProxyError {
             | Self::TooManyInterim { .. }
             | Self::UnaskedUpgrade { .. }
             | Self::EarlyUpgrade { .. } => StatusCode::BAD_GATEWAY,
+            Self::NotAccepting { .. } | Self::Booting { .. } | Self::HoldFull { .. } | Self::Stopping => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::ConnectSlow { .. } | Self::TargetSlow { .. } => StatusCode::GATEWAY_TIMEOUT,
             Self::RequestBody(BodyError::ClientSlow(_)) => StatusCode::REQUEST_TIMEOUT,
             // Seldom seen: a client that left reads no answer, and an answer's faults come after its head.

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use http::{HeaderMap, HeaderValue, Method, Version};
+use http::{HeaderMap, HeaderValue, Method, Version, header};
 
 use crate::body::Body;
 use crate::connection::Interim;
@@ -43,4 +43,12 @@ pub(crate) struct Client {
     pub(crate) peer: SocketAddr,
     /// Whether the connection is encrypted.
     pub(crate) secure: bool,
+}
+
+/// Whether this answer lasts as long as either side likes (HTML, section 9.2.5).
+pub(crate) fn is_event_stream(headers: &HeaderMap) -> bool {
+    headers.get(header::CONTENT_TYPE).is_some_and(|content_type| {
+        let essence = content_type.as_bytes().split(|byte| *byte == b';').next();
+        essence.is_some_and(|essence| essence.trim_ascii().eq_ignore_ascii_case(b"text/event-stream"))
+    })
 }

@@ -1,6 +1,7 @@
 //! The way of a request through the proxy, on one page: read this first.
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::{HeaderValue, Method, StatusCode, header};
@@ -9,17 +10,21 @@ use crate::body::Body;
 use crate::date;
 use crate::error::ProxyError;
 use crate::exchange::{Client, Request, Response};
+use crate::service::Service;
 use crate::stages::access_log::{AccessLog, Entry};
 use crate::stages::error_pages::ErrorPages;
+use crate::stages::own_paths::OwnPaths;
 use crate::stages::{request_id, request_start};
-use crate::upstream::Upstream;
 
 /// The stages, in the order in which a request meets them; one pipeline per core.
 #[derive(Debug)]
 pub(crate) struct Pipeline {
     pub(crate) access_log: AccessLog,
-    pub(crate) error_pages: std::sync::Arc<ErrorPages>,
-    pub(crate) upstream: Upstream,
+    pub(crate) error_pages: Arc<ErrorPages>,
+    pub(crate) own_paths: OwnPaths,
+    pub(crate) service: Arc<Service>,
+    /// The number of the core whose pipeline this is.
+    pub(crate) core: usize,
 }
 
 impl Pipeline {
@@ -47,7 +52,10 @@ impl Pipeline {
             // About the server as a whole (RFC 9110 section 9.3.7), which no app can answer for.
             return Ok(Response::new(Body::empty()));
         }
-        self.upstream.forward(request, client).await
+        if let Some(answer) = self.own_paths.answer(&request, &self.service) {
+            return Ok(answer);
+        }
+        self.service.forward(self.core, request, client).await
     }
 
     /// Answers what cannot be read as a request.

@@ -14,10 +14,11 @@ mod spawn;
 use std::env;
 use std::ffi::OsString;
 
-use self::error::{StartError, StartFault};
+pub(crate) use self::end::End;
+pub(crate) use self::error::StartError;
+use self::error::StartFault;
 pub(crate) use self::reaper::{Process, Reaper};
-use self::signals::Relayed;
-pub(crate) use self::signals::Signals;
+pub(crate) use self::signals::{Signals, Stop};
 pub(crate) use self::spawn::{Changes, Start};
 
 /// The command line of the wrapped process: the words after our own options.
@@ -64,30 +65,6 @@ pub(crate) fn start(reaper: &Reaper, start: &Start<'_>) -> Result<Process, Start
         command: start.command.clone(),
         fault,
     })
-}
-
-impl Process {
-    /// Relays SIGINT and SIGTERM, each one received, to the child until it ends. Returns the status to exit with: the
-    /// child's own, or 128 + n when signal n ended it.
-    ///
-    /// May be dropped and called again; no signal and no end is lost in between.
-    pub(crate) async fn supervise(&self, signals: &mut Signals) -> u8 {
-        loop {
-            // The end comes first: there is no use in relaying to a child that is gone.
-            tokio::select! {
-                biased;
-                end = self.ended() => return end.status(),
-                signal = signals.next() => self.relay(signal),
-            }
-        }
-    }
-
-    fn relay(&self, relayed: Relayed) {
-        tracing::info!(signal = relayed.name(), "Relaying signal to upstream process");
-        if let Err(error) = self.signal(relayed.signal()) {
-            tracing::error!(signal = relayed.name(), %error, "Failed to relay signal to upstream process");
-        }
-    }
 }
 
 /// Held by every unit test that has children: a reaper takes all there are, also those of other tests.

@@ -2,5 +2,6 @@
 
 pub(crate) mod access_log;
 pub(crate) mod error_pages;
+pub(crate) mod own_paths;
 pub(crate) mod request_id;
 pub(crate) mod request_start;

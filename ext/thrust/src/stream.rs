@@ -104,6 +104,12 @@ impl Stream {
     }
 }
 
+impl From<TcpStream> for Stream {
+    fn from(socket: TcpStream) -> Self {
+        Self::new(socket)
+    }
+}
+
 #[cfg(test)]
 impl Stream {
     pub(crate) fn local_address(&self) -> std::net::SocketAddr {

@@ -1,16 +1,16 @@
 //! The threads that cores run on, and the way of a socket to its core. Core 0 runs on the main thread.
 
 use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::connection;
-use crate::core::Core;
+use crate::core::{Core, Counted};
 use crate::exchange::Client;
-use crate::stream::Stream;
 
 /// Sockets that may be on their way to a core; when so many are, the acceptor keeps the next one.
 const IN_TRANSIT: usize = 256;
@@ -32,7 +32,8 @@ struct InTransit {
 pub(crate) struct Handle {
     pub(crate) core: Arc<Core>,
     sockets: mpsc::Sender<InTransit>,
-    thread: JoinHandle<()>,
+    ended: CancellationToken,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Handle {
@@ -46,16 +47,20 @@ impl Handle {
             .enable_all()
             .build()?;
         let (sockets, received) = mpsc::channel(IN_TRANSIT);
+        let ended = CancellationToken::new();
         let thread = std::thread::Builder::new()
             .name(format!("core-{number}"))
             .spawn({
-                let core = core.clone();
-                move || runtime.block_on(run(&core, received))
+                let (core, ended) = (core.clone(), ended.clone());
+                move || {
+                    runtime.block_on(ended.run_until_cancelled(run(&core, received)));
+                }
             })?;
         Ok(Self {
             core,
             sockets,
-            thread,
+            ended,
+            thread: Mutex::new(Some(thread)),
         })
     }
 
@@ -67,11 +72,14 @@ impl Handle {
             .map_err(|refused| refused.into_inner().accepted)
     }
 
-    /// Waits for the thread, whose connections were told to end, and hands over the last lines of its log.
-    pub(crate) fn join(self) {
-        drop(self.sockets);
-        // A panic was printed where it happened.
-        let _ = self.thread.join();
+    /// Ends the thread and whatever it still serves, and hands over the last lines of its log.
+    pub(crate) fn join(&self) {
+        self.ended.cancel();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // A panic was printed where it happened.
+            let _ = thread.join();
+        }
         self.core.flush_log();
     }
 }
@@ -81,13 +89,12 @@ pub(crate) fn serve(core: &Arc<Core>, Accepted { socket, peer }: Accepted) {
     // Fails for a socket that is dead already.
     if let Ok(socket) = tokio::net::TcpStream::from_std(socket) {
         let client = Client { peer, secure: false };
-        core.connections
-            .spawn(connection::serve(Stream::new(socket), client, core.clone()));
+        let counted = Counted::new(core);
+        tokio::spawn(connection::serve(socket.into(), client, core.clone(), counted));
     }
 }
 
-/// Serves what comes until the way to this core is dropped. By then the drain is over: whatever is still served ends
-/// with the runtime.
+/// Serves what comes.
 async fn run(core: &Arc<Core>, mut sockets: mpsc::Receiver<InTransit>) {
     core.flush_log_in_time();
     while let Some(InTransit { accepted, counted }) = sockets.recv().await {
@@ -100,24 +107,16 @@ async fn run(core: &Arc<Core>, mut sockets: mpsc::Receiver<InTransit>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::Timeouts;
-    use crate::pipeline::Pipeline;
-    use crate::stages::access_log::AccessLog;
-    use crate::stages::error_pages::ErrorPages;
-    use crate::upstream::{self, Target, Upstream};
     use std::net::{Ipv4Addr, TcpListener};
-    use std::path::Path;
-    use std::time::Duration;
-    use tokio_util::sync::CancellationToken;
-    use tokio_util::task::TaskTracker;
 
     #[test]
     fn a_socket_on_its_way_to_a_core_counts_as_its_connection() {
         let (sockets, mut received) = mpsc::channel(1);
         let handle = Handle {
-            core: Arc::new(core()),
+            core: Core::for_test(),
             sockets,
-            thread: std::thread::spawn(|| {}),
+            ended: CancellationToken::new(),
+            thread: Mutex::new(None),
         };
 
         let sent = handle.send(accepted());
@@ -139,31 +138,6 @@ mod tests {
         Accepted {
             socket: TcpStream::connect(peer).unwrap(),
             peer,
-        }
-    }
-
-    fn core() -> Core {
-        let upstream = upstream::Options {
-            target: Target::new(1),
-            forward_headers: true,
-            connect_timeout: Duration::from_secs(5),
-            timeout: None,
-        };
-        Core {
-            pipeline: Pipeline {
-                access_log: AccessLog::new(None),
-                error_pages: Arc::new(ErrorPages::load(Path::new(""))),
-                upstream: Upstream::new(upstream),
-            },
-            timeouts: Timeouts {
-                idle: None,
-                read: None,
-                write: None,
-            },
-            h2c: true,
-            draining: CancellationToken::new(),
-            connections: TaskTracker::new(),
-            batch: None,
         }
     }
 }

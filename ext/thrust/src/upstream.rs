@@ -5,57 +5,80 @@ mod connection;
 mod forward;
 mod headers;
 mod pool;
+mod target;
 mod upload;
 
-use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub(crate) use answer::{AnswerBody, Tunnel};
+pub(crate) use forward::{Asked, Unanswered};
 use pool::Pool;
-
-/// Where the app listens: a port of this machine, on either address family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Target {
-    port: u16,
-}
-
-impl Target {
-    pub(crate) fn new(port: u16) -> Self {
-        Self { port }
-    }
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "localhost:{}", self.port)
-    }
-}
+pub(crate) use target::Target;
 
 /// How the app is asked.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
-    pub(crate) target: Target,
     /// Whether `X-Forwarded-*` of the client are passed on.
     pub(crate) forward_headers: bool,
     /// For a new connection.
     pub(crate) connect_timeout: Duration,
     /// From our last byte to the app's first; `None` means for ever.
     pub(crate) timeout: Option<Duration>,
+    /// From a request's arrival to the first byte of an app that has answered nothing yet.
+    pub(crate) boot_timeout: Duration,
 }
 
-/// The app, as one core asks it.
+/// One generation of the app, as one core asks it.
 #[derive(Debug)]
 pub(crate) struct Upstream {
-    options: Options,
+    options: Arc<Options>,
+    target: Target,
     pool: Arc<Pool>,
+    /// Whether this generation has answered any core; until then it may still be loading behind an open port.
+    answered: Arc<AtomicBool>,
 }
 
 impl Upstream {
-    pub(crate) fn new(options: Options) -> Self {
+    /// The same generation's `answered` is shared by all cores.
+    pub(crate) fn new(options: Arc<Options>, target: Target, answered: Arc<AtomicBool>) -> Self {
         Self {
             options,
+            target,
             pool: Arc::default(),
+            answered,
+        }
+    }
+
+    /// Where the app listens.
+    pub(crate) fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Takes no more requests: whoever comes is sent to the next generation. Closes the connections that wait.
+    pub(crate) fn close(&self) {
+        self.pool.close();
+    }
+
+    /// Requests that this generation is busy with; event streams and tunnels, which last as long as they like, do not
+    /// count.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.pool.in_use()
+    }
+
+    /// Returns once no request is in flight.
+    pub(crate) async fn idle(&self) {
+        self.pool.unused().await;
+    }
+
+    fn has_answered(&self) -> bool {
+        self.answered.load(Ordering::Relaxed)
+    }
+
+    fn note_answer(&self) {
+        if !self.has_answered() {
+            self.answered.store(true, Ordering::Relaxed);
         }
     }
 }

@@ -28,7 +28,6 @@ fn a_request_under_way_is_finished_and_no_new_one_taken() {
     target.wait_for_requests(1);
 
     proxy.signal(Signal::TERM);
-    proxy.wait_for_log("Server stopping");
     eventually("new connections are refused", || {
         TcpStream::connect(("127.0.0.1", port)).is_err().then_some(())
     });
@@ -44,7 +43,7 @@ fn a_request_under_way_is_finished_and_no_new_one_taken() {
 }
 
 #[test]
-fn a_request_that_does_not_end_is_cut_after_five_seconds() {
+fn a_request_that_does_not_end_is_cut_after_the_drain() {
     let target = TestTarget::start(|app| {
         app.read_request();
         app.wire.read_to_end();
@@ -91,25 +90,155 @@ fn connections_without_a_request_do_not_delay_the_end() {
 }
 
 #[test]
-fn requests_are_served_while_the_command_takes_its_time_to_stop() {
+fn the_command_is_told_only_when_requests_are_finished() {
+    let (go, wait) = channel::<()>();
+    let wait = Mutex::new(wait);
+    let target = TestTarget::start(move |app| {
+        app.read_request();
+        wait.lock().unwrap().recv_timeout(DEADLINE).unwrap();
+        app.answer("finished");
+    });
+    let proxy = Launch::shell("trap 'echo told; exit 7' TERM; echo ready; while :; do sleep 0.01; done")
+        .env("THRUSTER_TARGET_PORT", target.port().to_string())
+        .start();
+    proxy.wait_for_line("ready");
+    let mut client = proxy.connect();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    target.wait_for_requests(1);
+
+    proxy.signal(Signal::TERM);
+    proxy.wait_for_log("Told to end; finishing requests first");
+    let told_early = proxy.lines().contains(&"told".to_owned());
+    go.send(()).unwrap();
+
+    assert!(!told_early);
+    assert_eq!(client.read_message().unwrap().text(), "finished");
+    let ended = proxy.wait_exit();
+    assert_eq!(ended.code(), Some(7));
+    let messages = ended.messages();
+    let at = |message: &str| messages.iter().position(|line| line == message);
+    assert!(at("Request") < at("Relaying signal to upstream process"), "{messages:?}");
+}
+
+#[test]
+fn a_kept_connection_may_bring_one_more_request() {
+    let target = TestTarget::echoing();
+    let proxy = Launch::before(&target).start();
+    let mut kept = proxy.connect();
+    kept.get("/first");
+
+    proxy.signal(Signal::TERM);
+    proxy.wait_for_log("Told to end; finishing requests first");
+    let last = kept.get("/last");
+
+    assert_eq!(last.text(), "GET /last ");
+    assert_eq!(last.header("connection").as_deref(), Some("close"));
+    assert_eq!(proxy.wait_exit().code(), Some(143));
+}
+
+#[test]
+fn a_second_signal_is_relayed_at_once_and_a_third_kills() {
+    let target = TestTarget::start(|app| {
+        app.read_request();
+        app.wire.read_to_end();
+    });
+    let proxy = Launch::shell("trap 'echo told' TERM; echo ready; while :; do sleep 0.01; done")
+        .env("THRUSTER_TARGET_PORT", target.port().to_string())
+        .env("THRUSTER_DRAIN_TIMEOUT", "1h")
+        .start();
+    proxy.wait_for_line("ready");
+    let mut client = proxy.connect();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    target.wait_for_requests(1);
+
+    proxy.signal(Signal::TERM);
+    proxy.wait_for_log("Told to end; finishing requests first");
+    proxy.signal(Signal::TERM);
+    proxy.wait_for_line("told");
+    proxy.signal(Signal::TERM);
+
+    proxy.wait_for_log("Told again to end; killing the upstream process");
+    drop(client);
+    assert_eq!(proxy.wait_exit().code(), Some(137));
+}
+
+#[test]
+fn a_command_that_does_not_stop_is_killed_after_the_stop_timeout() {
+    let target = TestTarget::echoing();
+    let proxy = Launch::shell("trap '' TERM; echo ready; while :; do sleep 0.01; done")
+        .env("THRUSTER_TARGET_PORT", target.port().to_string())
+        .env("THRUSTER_STOP_TIMEOUT", "100ms")
+        .start();
+    proxy.wait_for_line("ready");
+
+    proxy.signal(Signal::TERM);
+
+    assert_eq!(proxy.wait_exit().code(), Some(137));
+}
+
+#[test]
+fn a_command_that_stops_by_itself_is_not_told_again() {
+    // It plays an app that got the signal from whoever signalled us, and stops accepting.
     let directory = tempfile::tempdir().unwrap();
     let leave = directory.path().join("leave");
     let target = TestTarget::echoing();
     let proxy = Launch::shell(
-        r#"trap 'echo stopping; until test -e "$LEAVE"; do sleep 0.01; done; exit 0' TERM
-           echo ready; while :; do sleep 0.01; done"#,
+        r#"trap 'echo told; exit 1' TERM; echo ready; until test -e "$LEAVE"; do sleep 0.01; done; exit 5"#,
     )
     .env("THRUSTER_TARGET_PORT", target.port().to_string())
+    .env("THRUSTER_DRAIN_TIMEOUT", "1h")
     .env("LEAVE", &leave)
     .start();
     proxy.wait_for_line("ready");
+    proxy.connect().get("/");
+    drop(target);
 
     proxy.signal(Signal::TERM);
-    proxy.wait_for_line("stopping");
-
-    assert_eq!(proxy.connect().get("/late").text(), "GET /late ");
+    proxy.wait_for_log("The app stops by itself; not telling it again");
     fs::write(&leave, "").unwrap();
-    assert_eq!(proxy.wait_exit().code(), Some(0));
+
+    let ended = proxy.wait_exit();
+    assert_eq!(ended.code(), Some(5));
+    assert!(!ended.stdout.contains(&"told".to_owned()));
+}
+
+#[test]
+fn during_the_boot_a_signal_reaches_the_command_at_once_and_who_waits_is_answered() {
+    let proxy = Launch::shell("trap 'echo told; exit 3' TERM; echo ready; while :; do sleep 0.01; done")
+        .env("THRUSTER_TARGET_PORT", "0")
+        .env("THRUSTER_DRAIN_TIMEOUT", "1h")
+        .start();
+    proxy.wait_for_line("ready");
+    let mut client = proxy.connect();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    let mut second = proxy.connect();
+    second.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel");
+
+    proxy.signal(Signal::TERM);
+
+    let answer = client.read_message().unwrap();
+    assert_eq!((answer.status(), answer.header("retry-after").is_some()), (503, true));
+    assert_eq!(second.read_message().unwrap().status(), 503);
+    assert_eq!(proxy.wait_exit().code(), Some(3));
+}
+
+#[test]
+fn requests_go_on_for_the_shutdown_delay() {
+    let target = TestTarget::echoing();
+    let proxy = Launch::before(&target)
+        .env("THRUSTER_SHUTDOWN_DELAY", "1s")
+        .env("THRUSTER_READY_PATH", "/ready")
+        .start();
+    proxy.connect().get("/");
+    assert_eq!(proxy.connect().get("/ready").status(), 200);
+
+    proxy.signal(Signal::TERM);
+    proxy.wait_for_log("Told to end; finishing requests first");
+
+    let mut late = proxy.connect();
+    assert_eq!(late.get("/ready").status(), 503, "nobody new is welcome");
+    assert_eq!(late.get("/late").text(), "GET /late ", "whoever comes is served");
+    assert_eq!(proxy.wait_exit().code(), Some(143));
 }
 
 #[test]

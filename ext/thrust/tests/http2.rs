@@ -357,7 +357,7 @@ async fn an_answer_that_is_late_in_a_drain_still_arrives_whole() {
         .await
         .unwrap();
     proxy.signal(Signal::TERM);
-    proxy.wait_for_log("Server stopping");
+    proxy.wait_for_log("Told to end; finishing requests first");
     go.send(()).unwrap();
 
     let (_, received, _) = read(answer).await.unwrap();

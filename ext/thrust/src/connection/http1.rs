@@ -15,8 +15,8 @@ use super::answer::{self, Facts};
 use super::link::{ClientBody, Interim, Link};
 use super::upgrade;
 use crate::body::Body;
-use crate::core::Core;
-use crate::exchange::{Client, Request};
+use crate::core::{Core, Counted};
+use crate::exchange::{Client, Request, Response, is_event_stream};
 use crate::http1::decode::BodyDecoder;
 use crate::http1::fields::tokens;
 use crate::http1::head::{HeadError, MAX_EMPTY_LINES};
@@ -36,6 +36,8 @@ pub(super) enum After {
     Close,
     /// Close it, but the client may still be sending: a close now would reset it and take the answer away.
     Linger,
+    /// Speak another protocol on it from now on.
+    Upgrade(Box<Response>),
 }
 
 /// Serves until the client leaves, is idle for too long, or an answer closes the connection.
@@ -44,16 +46,17 @@ pub(super) async fn serve(
     received: Bytes,
     client: Client,
     core: Arc<Core>,
+    mut counted: Counted,
     accepted: Instant,
 ) {
     let link = Arc::new(Link::new(stream, received, core.timeouts));
-    let draining = core.draining.clone();
-    let mut draining = std::pin::pin!(draining.cancelled());
+    let closing = core.closing.clone();
+    let mut closing = std::pin::pin!(closing.cancelled());
     let mut due = core.timeouts.read.map(|limit| accepted + limit);
     loop {
         // Both are boxed, so that a connection that waits keeps only the small part of this future.
-        let after = match next_head(&link, due, draining.as_mut()).await {
-            Next::Head(head) => Box::pin(exchange(&link, &head, client, &core)).await,
+        let after = match next_head(&link, due, closing.as_mut()).await {
+            Next::Head(head) => Box::pin(exchange(&link, &head, client, &core, &mut counted)).await,
             Next::Refused(refusal) => Box::pin(answer::refuse(&link, refusal, client, &core)).await,
             Next::Closed => return,
         };
@@ -61,6 +64,10 @@ pub(super) async fn serve(
             After::Keep => due = core.timeouts.idle.map(|limit| Instant::now() + limit),
             After::Close => return,
             After::Linger => return linger(&link).await,
+            After::Upgrade(response) => {
+                counted.set_lasting(true);
+                return Box::pin(upgrade::serve(&link, *response)).await;
+            }
         }
     }
 }
@@ -95,7 +102,7 @@ impl Refusal {
 async fn next_head(
     link: &Link,
     mut due: Option<Instant>,
-    mut draining: Pin<&mut WaitForCancellationFuture<'_>>,
+    mut closing: Pin<&mut WaitForCancellationFuture<'_>>,
 ) -> Next {
     let mut begun = false;
     let mut empty_lines = 0;
@@ -128,7 +135,7 @@ async fn next_head(
             let refusal = Next::Refused(Refusal::Slow(link.timeouts.read.unwrap_or_default()));
             return Poll::Ready(if begun { refusal } else { Next::Closed });
         }
-        if !begun && draining.as_mut().poll(cx).is_ready() {
+        if !begun && closing.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Next::Closed);
         }
         Poll::Pending
@@ -137,7 +144,13 @@ async fn next_head(
 }
 
 /// Answers one request.
-async fn exchange(link: &Arc<Link>, head: &Bytes, client: Client, core: &Arc<Core>) -> After {
+async fn exchange(
+    link: &Arc<Link>,
+    head: &Bytes,
+    client: Client,
+    core: &Arc<Core>,
+    counted: &mut Counted,
+) -> After {
     let (facts, request) = match read(link, head) {
         Ok(read) => read,
         Err(error) => return Box::pin(answer::refuse(link, error.into(), client, core)).await,
@@ -158,10 +171,12 @@ async fn exchange(link: &Arc<Link>, head: &Bytes, client: Client, core: &Arc<Cor
     };
 
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        upgrade::start(link.clone(), response);
-        return After::Close;
+        return After::Upgrade(Box::new(response));
     }
-    match answer::send(link, response, facts, core, gone).await {
+    counted.set_lasting(is_event_stream(response.headers()));
+    let sent = answer::send(link, response, facts, core, gone).await;
+    counted.set_lasting(false);
+    match sent {
         answer::Sent::Whole { keep: true } => After::Keep,
         answer::Sent::Whole { keep: false } if link.is_quiet() => After::Close,
         answer::Sent::Whole { keep: false } => After::Linger,

@@ -21,8 +21,8 @@ use self::body::Outgoing;
 pub(crate) use self::body::StreamBody;
 use self::socket::{Io, Socket};
 use self::streams::{Open, Streams, Untaken};
-use crate::core::Core;
-use crate::exchange::{Client, Request, Response};
+use crate::core::{Core, Counted};
+use crate::exchange::{Client, Request, Response, is_event_stream};
 use crate::http1::head::{HeadError, MAX_HEAD};
 use crate::stages::request_id;
 use crate::stream::Stream;
@@ -33,14 +33,20 @@ const X_RUNTIME: HeaderName = HeaderName::from_static("x-runtime");
 /// Streams that a client may have open at once.
 const MAX_STREAMS: u32 = 250;
 /// What a client may send on one stream, and on all together, before we have passed it on.
-const WINDOW: u32 = 1024 * 1024;
+pub(crate) const WINDOW: u32 = 1024 * 1024;
 /// What of one answer waits in memory for a client that reads slowly.
 const SEND_BUFFER: usize = 64 * 1024;
 /// How long a client may take, after its last stream, to acknowledge a GOAWAY; one that is dead never does.
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Serves until the client leaves, is idle for too long, or we are told to end.
-pub(super) async fn serve(stream: Stream, received: Bytes, client: Client, core: Arc<Core>) {
+pub(super) async fn serve(
+    stream: Stream,
+    received: Bytes,
+    client: Client,
+    core: Arc<Core>,
+    mut counted: Counted,
+) {
     let socket = Arc::new(Socket::new(stream, core.timeouts.write));
     let io = Io::new(received, socket.clone());
     let streams = Arc::new(Streams::default());
@@ -88,6 +94,7 @@ pub(super) async fn serve(stream: Stream, received: Bytes, client: Client, core:
         if connection.as_mut().poll(cx).is_ready() || matches!(socket.poll_flush(cx), Poll::Ready(Err(_))) {
             return Poll::Ready(());
         }
+        counted.set_lasting(streams.are_lasting());
         if untaken.poll(&streams, cx).is_ready() {
             return Poll::Ready(());
         }
@@ -112,7 +119,10 @@ fn take(request: http::Request<Incoming>, limit: Option<Duration>) -> Result<Box
 }
 
 /// Makes of an answer what hyper sends; the stream counts as open until that is dropped.
-fn send(mut response: Response, limit: Option<Duration>, open: Open) -> http::Response<Outgoing> {
+fn send(mut response: Response, limit: Option<Duration>, mut open: Open) -> http::Response<Outgoing> {
+    if is_event_stream(response.headers()) {
+        open.lasts();
+    }
     for name in [request_id::X_REQUEST_ID, X_RUNTIME] {
         if let Some(value) = response.headers_mut().get_mut(name) {
             // Never the same twice: in the compression table it would only drive out what is (RFC 7541 section 6.2.3).

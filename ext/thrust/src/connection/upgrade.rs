@@ -2,7 +2,6 @@
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
@@ -14,10 +13,11 @@ use crate::http1::encode::{self, Framing, Persistence};
 use crate::http1::outbound::Outbound;
 use crate::stream::{Stream, TURN};
 
-/// Sends the 101 and leaves the connection to a task of its own, which a drain does not wait for.
-pub(super) fn start(link: Arc<Link>, response: Response) {
+/// Sends the 101 and passes bytes on until both sides have ended.
+pub(super) async fn serve(link: &Link, response: Response) {
     let (mut parts, body) = response.into_parts();
-    let Some((tunnel, entry)) = body.into_tunnel() else {
+    // The line is written when the tunnel ends, whichever end that is: ours too.
+    let Some((tunnel, mut entry)) = body.into_tunnel() else {
         return;
     };
     if let Some(protocol) = &tunnel.protocol {
@@ -33,20 +33,15 @@ pub(super) fn start(link: Arc<Link>, response: Response) {
         Framing::None,
         Persistence::Upgrade,
     );
-
-    tokio::spawn(async move {
-        let (app, from_app) = tunnel.into_parts();
-        // Bytes that either side sent before it knew of the change belong to the new protocol.
-        let from_client = std::mem::take(link.reading().inbound.unread());
-        // Its line is written when the tunnel ends, whichever end that is: ours too.
-        let mut entry = entry;
-        if link.write(out).await.is_ok() {
-            if let Some(entry) = &mut entry {
-                entry.complete();
-            }
-            relay(&link.stream, from_client, &app, from_app).await;
+    let (app, from_app) = tunnel.into_parts();
+    // Bytes that either side sent before it knew of the change belong to the new protocol.
+    let from_client = std::mem::take(link.reading().inbound.unread());
+    if link.write(out).await.is_ok() {
+        if let Some(entry) = &mut entry {
+            entry.complete();
         }
-    });
+        relay(&link.stream, from_client, &app, from_app).await;
+    }
 }
 
 /// Copies both ways until both have ended; an end of one direction is passed on, a failure ends both.

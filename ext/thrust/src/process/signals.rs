@@ -7,13 +7,13 @@ use tokio::signal::unix::{self, SignalKind, signal};
 
 /// A signal that we pass on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Relayed {
+pub(crate) enum Stop {
     Interrupt,
     Terminate,
 }
 
-impl Relayed {
-    pub(super) fn signal(self) -> Signal {
+impl Stop {
+    pub(crate) fn signal(self) -> Signal {
         match self {
             Self::Interrupt => Signal::INT,
             Self::Terminate => Signal::TERM,
@@ -21,7 +21,7 @@ impl Relayed {
     }
 
     /// Its name in thruster's log.
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Interrupt => "interrupt",
             Self::Terminate => "terminated",
@@ -67,11 +67,11 @@ impl Signals {
     }
 
     /// Waits for the next signal. Cancelling it loses none.
-    pub(super) async fn next(&mut self) -> Relayed {
+    pub(crate) async fn next(&mut self) -> Stop {
         tokio::select! {
             biased;
-            Some(()) = self.interrupt.recv() => Relayed::Interrupt,
-            Some(()) = self.terminate.recv() => Relayed::Terminate,
+            Some(()) = self.interrupt.recv() => Stop::Interrupt,
+            Some(()) = self.terminate.recv() => Stop::Terminate,
             else => std::future::pending().await,
         }
     }

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 use self::remote::Remote;
 use crate::error::{BodyError, CLIENT_CLOSED_REQUEST, ProxyError, chain};
-use crate::exchange::{Client, Request};
+use crate::exchange::{self, Client, Request};
 use crate::http1::target::RequestTarget;
 use crate::log::{Batch, Level, Line};
 
@@ -114,10 +114,7 @@ impl Entry {
     pub(crate) fn answered(&mut self, status: StatusCode, headers: &HeaderMap) {
         self.status = Some(status);
         self.content_type = headers.get(header::CONTENT_TYPE).cloned();
-        self.endless = self
-            .content_type
-            .as_ref()
-            .is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"));
+        self.endless = exchange::is_event_stream(headers);
     }
 
     /// Counts bytes of the answer's body.

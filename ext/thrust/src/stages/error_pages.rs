@@ -10,6 +10,9 @@ use http::{Response as HttpResponse, StatusCode};
 use crate::body::Body;
 use crate::exchange::Response;
 
+/// When a client may try again that found no app, in seconds.
+pub(crate) const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
+
 /// The pages, read once at start.
 #[derive(Debug)]
 pub(crate) struct ErrorPages {
@@ -17,7 +20,7 @@ pub(crate) struct ErrorPages {
 }
 
 impl ErrorPages {
-    /// Reads the operator's page for 502; without one that can be read, a 502 is empty, as in thruster.
+    /// Reads the operator's page for 502 and 503; without one that can be read, a 502 is empty, as in thruster.
     pub(crate) fn load(bad_gateway: &Path) -> Self {
         let page = std::fs::read(bad_gateway);
         if let Err(error) = &page {
@@ -30,14 +33,16 @@ impl ErrorPages {
 
     /// The answer that says `status`. Of `error` a client learns no more than `what_was_wrong` with its own request.
     pub(crate) fn render(&self, status: StatusCode, what_was_wrong: Option<&dyn Error>) -> Response {
-        match (status, &self.bad_gateway) {
-            (StatusCode::BAD_GATEWAY, Some(page)) => {
+        let mut response = match (status, &self.bad_gateway) {
+            // To the reader it is one thing whether the app is broken or not there.
+            (StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE, Some(page)) => {
                 page_of(status, "text/html; charset=utf-8", page.clone())
             }
-            (StatusCode::BAD_GATEWAY, None) => HttpResponse::builder()
-                .status(status)
-                .body(Body::empty())
-                .expect("a status alone makes an answer"),
+            (StatusCode::BAD_GATEWAY, None) => {
+                let mut response = HttpResponse::new(Body::empty());
+                *response.status_mut() = status;
+                response
+            }
             _ => {
                 let reason = status.canonical_reason().unwrap_or_default();
                 let text = match what_was_wrong {
@@ -46,7 +51,11 @@ impl ErrorPages {
                 };
                 page_of(status, "text/plain; charset=utf-8", text.into())
             }
+        };
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
         }
+        response
     }
 }
 
@@ -84,6 +93,18 @@ mod tests {
             "text/html; charset=utf-8"
         );
         assert_eq!(response.body().length(), Some(18));
+    }
+
+    #[test]
+    fn a_503_is_the_same_page_and_says_when_to_try_again() {
+        let pages = ErrorPages {
+            bad_gateway: Some(Bytes::from_static(b"<h1>Back soon</h1>")),
+        };
+
+        let response = pages.render(StatusCode::SERVICE_UNAVAILABLE, None);
+
+        assert_eq!(response.body().length(), Some(18));
+        assert_eq!(response.headers()[header::RETRY_AFTER], RETRY_AFTER);
     }
 
     #[test]

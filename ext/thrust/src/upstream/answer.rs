@@ -1,6 +1,5 @@
 //! The app's answer: what its head means for its body and its connection, the body itself, and the tunnel after a 101.
 
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -10,11 +9,11 @@ use http_body::Frame;
 use super::Upstream;
 use super::connection::Connection;
 use super::forward::Question;
-use super::pool::Pool;
+use super::pool::Place;
 use super::upload::Upload;
 use crate::body::Body;
 use crate::error::{BodyError, ProxyError};
-use crate::exchange::Response;
+use crate::exchange::{self, Response};
 use crate::http1::chunk::Decoded;
 use crate::http1::decode::BodyDecoder;
 use crate::http1::fields::{Fields, tokens};
@@ -26,6 +25,7 @@ impl Upstream {
     pub(super) fn respond(
         &self,
         mut connection: Box<Connection>,
+        mut place: Place,
         head: ResponseHead,
         upload: Box<Upload>,
         question: &Question,
@@ -46,13 +46,13 @@ impl Upstream {
         if status == StatusCode::SWITCHING_PROTOCOLS {
             if !is_asked_for(question.upgrade.as_ref(), upgrade.as_ref()) {
                 return Err(ProxyError::UnaskedUpgrade {
-                    target: self.options.target,
+                    target: self.target.clone(),
                 });
             }
             // What is left of the body would reach the app without its framing.
             if !upload.is_sent() {
                 return Err(ProxyError::EarlyUpgrade {
-                    target: self.options.target,
+                    target: self.target.clone(),
                 });
             }
             return Ok(response(
@@ -62,6 +62,9 @@ impl Upstream {
             ));
         }
 
+        if exchange::is_event_stream(&headers) {
+            place.lasts();
+        }
         let decoder = match content_length {
             _ if question.is_head || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) => {
                 BodyDecoder::Over
@@ -85,11 +88,11 @@ impl Upstream {
             && let Some(whole) = take_whole(&decoder, connection.inbound.unread())
         {
             if keep && connection.inbound.is_empty() {
-                self.pool.give_back(connection);
+                place.give_back(connection);
             }
             return Ok(response(status, headers, whole.into()));
         }
-        let body = AnswerBody::new(connection, decoder, upload, keep.then(|| self.pool.clone()));
+        let body = AnswerBody::new(connection, place, decoder, upload, keep);
         Ok(response(status, headers, Box::new(body).into()))
     }
 }
@@ -126,9 +129,11 @@ pub(crate) struct AnswerBody {
 #[derive(Debug)]
 struct Asking {
     connection: Box<Connection>,
+    /// Held until the answer is over, or given up.
+    place: Place,
     upload: Box<Upload>,
-    /// Where the connection goes afterwards, if the app keeps it.
-    home: Option<Arc<Pool>>,
+    /// Whether the app keeps the connection.
+    keep: bool,
     /// The client's fault in the upload, to be told when the answer is asked for.
     fault: Option<BodyError>,
 }
@@ -136,15 +141,17 @@ struct Asking {
 impl AnswerBody {
     pub(super) fn new(
         connection: Box<Connection>,
+        place: Place,
         decoder: BodyDecoder,
         upload: Box<Upload>,
-        home: Option<Arc<Pool>>,
+        keep: bool,
     ) -> Self {
         let mut body = Self {
             asking: Some(Asking {
                 connection,
+                place,
                 upload,
-                home,
+                keep,
                 fault: None,
             }),
             decoder,
@@ -229,14 +236,15 @@ impl AnswerBody {
     fn end(&mut self) {
         if let Some(Asking {
             connection,
+            place,
             upload,
-            home: Some(home),
+            keep: true,
             ..
         }) = self.asking.take()
             && upload.is_sent()
             && connection.inbound.is_empty()
         {
-            home.give_back(connection);
+            place.give_back(connection);
         }
     }
 }

@@ -1,12 +1,9 @@
 //! One connection to the app.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use tokio::net::TcpStream;
-
 use super::Upstream;
 use crate::error::ProxyError;
 use crate::http1::head::HeadError;
@@ -63,7 +60,7 @@ impl Connection {
 
 #[cfg(test)]
 impl Connection {
-    pub(super) fn local_address(&self) -> SocketAddr {
+    pub(super) fn local_address(&self) -> std::net::SocketAddr {
         self.stream.local_address()
     }
 
@@ -72,57 +69,21 @@ impl Connection {
     }
 }
 
-/// Connects to `address`, but never to ourselves: where nobody listens on a port from which the system takes those of
-/// outgoing connections, TCP may connect a socket to itself (RFC 9293 section 3.5, simultaneous open).
-async fn open(address: SocketAddr) -> io::Result<TcpStream> {
-    let socket = TcpStream::connect(address).await?;
-    if is_own_end(&socket)? {
-        Err(io::ErrorKind::ConnectionRefused.into())
-    } else {
-        Ok(socket)
-    }
-}
-
-fn is_own_end(socket: &TcpStream) -> io::Result<bool> {
-    Ok(socket.local_addr()? == socket.peer_addr()?)
-}
-
 impl Upstream {
-    /// Opens a connection: the app may listen on IPv4, on IPv6 or on both.
+    /// Opens a connection.
     pub(super) async fn connect(&self) -> Result<Box<Connection>, ProxyError> {
-        let target = self.options.target;
+        let target = || self.target.clone();
         let limit = self.options.connect_timeout;
-        let addresses: [SocketAddr; 2] = [
-            (Ipv4Addr::LOCALHOST, target.port).into(),
-            (Ipv6Addr::LOCALHOST, target.port).into(),
-        ];
-        let connected = async {
-            match open(addresses[0]).await {
-                Ok(socket) => Ok(socket),
-                // The first error names the address that nearly every app listens on.
-                Err(error) => open(addresses[1]).await.map_err(|_| error),
-            }
-        };
-        match tokio::time::timeout(limit, connected).await {
-            Ok(Ok(socket)) => Ok(Box::new(Connection::new(Stream::new(socket)))),
-            Ok(Err(source)) => Err(ProxyError::Connect { target, source }),
-            Err(_) => Err(ProxyError::ConnectSlow { target, limit }),
+        match tokio::time::timeout(limit, self.target.connect()).await {
+            Ok(Ok(stream)) => Ok(Box::new(Connection::new(stream))),
+            Ok(Err(source)) => Err(ProxyError::Connect {
+                target: target(),
+                source,
+            }),
+            Err(_) => Err(ProxyError::ConnectSlow {
+                target: target(),
+                limit,
+            }),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_socket_that_is_connected_to_itself_is_no_app() {
-        // Bound and connected to the same address, it is what a chance port can become.
-        let socket = tokio::net::TcpSocket::new_v4().unwrap();
-        socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
-        let address = socket.local_addr().unwrap();
-        let itself = socket.connect(address).await.unwrap();
-
-        assert!(is_own_end(&itself).unwrap());
     }
 }

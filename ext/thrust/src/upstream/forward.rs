@@ -1,17 +1,18 @@
 //! Asks the app for an answer, and decides when it may be asked twice.
 
 use std::future::poll_fn;
+use std::io::ErrorKind;
 use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use tokio::time::Instant;
 
 use super::connection::{Connection, ReadError};
 use super::headers;
 use super::upload::Upload;
-use super::{Target, Upstream};
+use super::{Options, Target, Upstream};
 use crate::connection::Interim;
 use crate::error::{BodyError, ProxyError};
 use crate::exchange::{Client, Request, Response};
@@ -22,8 +23,25 @@ use crate::http1::response::{self, ResponseHead};
 const MAX_INTERIM: usize = 8;
 /// How long an app has to ask for the body of a request that expects a 100; then we ask.
 const CONTINUE_DELAY: Duration = Duration::from_secs(1);
+/// What an HTTP/2 client may send of a body that nobody reads: its window.
+const MAX_UNREAD: u64 = crate::connection::WINDOW as u64;
+
+/// A request that wants an answer, from whichever generation of the app it may come.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    question: Question,
+    /// `None` once it was answered.
+    upload: Option<Box<Upload>>,
+    /// Whether a byte of it went out twice: there is no third time.
+    repeated: bool,
+    /// When it came; it bounds how long it waits for an app that is not there yet.
+    pub(crate) arrived: Instant,
+    /// Memory that it may take while it waits, in bytes: its head, and what an HTTP/2 client sends without being read.
+    pub(crate) weight: usize,
+}
 
 /// What of a request is needed while the app is asked, and to read its answer.
+#[derive(Debug)]
 pub(super) struct Question {
     head: Vec<u8>,
     pub(super) is_head: bool,
@@ -33,6 +51,46 @@ pub(super) struct Question {
     bodiless: bool,
     pub(super) upgrade: Option<HeaderValue>,
     interim: Option<Interim>,
+}
+
+/// Why this generation of the app did not answer.
+#[derive(Debug)]
+pub(crate) enum Unanswered {
+    /// It takes no more requests; its successor does.
+    Superseded,
+    /// Nobody listens where it should; the request was not sent.
+    Refused,
+    /// There will be no answer.
+    Failed(ProxyError),
+}
+
+impl Asked {
+    /// Writes down what the app will be asked.
+    pub(crate) fn new(request: Box<Request>, client: &Client, options: &Options, target: &Target) -> Self {
+        let head = headers::request_head(&request, client, options, target);
+        let unread = match request.version {
+            Version::HTTP_2 => request.body.length().map_or(MAX_UNREAD, |length| length.min(MAX_UNREAD)),
+            // Nothing of the body is read before it is asked for.
+            _ => 0,
+        };
+        let weight = head.len() + usize::try_from(unread).unwrap_or(usize::MAX);
+        let upload = Box::new(Upload::new(&head, request.body, request.expects_continue));
+        let question = Question {
+            head,
+            is_head: request.method == Method::HEAD,
+            idempotent: is_idempotent(&request.method, &request.headers),
+            bodiless: upload.is_bodiless(),
+            upgrade: request.upgrade,
+            interim: request.interim,
+        };
+        Self {
+            question,
+            upload: Some(upload),
+            repeated: false,
+            arrived: Instant::now(),
+            weight,
+        }
+    }
 }
 
 impl Question {
@@ -79,45 +137,49 @@ impl Failure {
 }
 
 impl Upstream {
-    /// Sends `request` to the app and returns the head of its answer; both bodies stream.
+    /// Sends the request to the app and returns the head of its answer; both bodies stream.
     ///
     /// # Errors
     ///
-    /// The app cannot be reached, does not answer in time, or what it answers is no HTTP; the request's body cannot
-    /// be read.
-    pub(crate) async fn forward(
-        &self,
-        request: Box<Request>,
-        client: &Client,
-    ) -> Result<Response, ProxyError> {
-        let head = headers::request_head(&request, client, &self.options);
-        let mut upload = Box::new(Upload::new(&head, request.body, request.expects_continue));
-        let question = Question {
-            head,
-            is_head: request.method == Method::HEAD,
-            idempotent: is_idempotent(&request.method, &request.headers),
-            bodiless: upload.is_bodiless(),
-            upgrade: request.upgrade,
-            interim: request.interim,
+    /// Only after [`Unanswered::Failed`] must the same request not be asked again.
+    pub(crate) async fn ask(&self, asked: &mut Asked) -> Result<Response, Unanswered> {
+        let idempotent = asked.question.idempotent;
+        let Some((place, mut kept)) = self.pool.enter(idempotent) else {
+            return Err(Unanswered::Superseded);
         };
-
-        let mut kept = self.pool.take(question.idempotent);
-        let mut repeated = false;
         loop {
+            let Some(upload) = &mut asked.upload else {
+                unreachable!("a request is asked until it is answered, and not again");
+            };
             let reused = kept.is_some();
-            let failure = match self.attempt(kept.take(), &mut upload, &question).await {
-                Ok((connection, head)) => return self.respond(connection, head, upload, &question),
+            let failure = match self.attempt(kept.take(), upload, asked.arrived, &asked.question).await {
+                Ok((connection, head)) => {
+                    self.note_answer();
+                    let upload = asked.upload.take().unwrap_or_else(|| unreachable!("it was there above"));
+                    return self
+                        .respond(connection, place, head, upload, &asked.question)
+                        .map_err(Unanswered::Failed);
+                }
                 Err(failure) => failure,
             };
-            let untouched = failure.unsent || question.bodiless || upload.is_held();
-            let harmless = failure.unsent || (reused && failure.unanswered && question.idempotent);
-            // Once: a fresh connection fails for a reason that a third one would meet too.
-            if repeated || !untouched || !harmless {
-                return Err(failure.error);
+            if !reused && self.is_refusal(&failure.error) {
+                return Err(Unanswered::Refused);
             }
-            repeated = true;
-            upload.restart(&question.head);
+            let untouched = failure.unsent || asked.question.bodiless || upload.is_held();
+            let harmless = failure.unsent || (reused && failure.unanswered && idempotent);
+            // Once: a fresh connection fails for a reason that a third one would meet too.
+            if asked.repeated || !untouched || !harmless {
+                return Err(Unanswered::Failed(failure.error));
+            }
+            asked.repeated = true;
+            upload.restart(&asked.question.head);
         }
+    }
+
+    /// Whether the app is not there, rather than broken or far away.
+    fn is_refusal(&self, error: &ProxyError) -> bool {
+        matches!(error, ProxyError::Connect { source, .. }
+            if self.target.is_local() && matches!(source.kind(), ErrorKind::ConnectionRefused | ErrorKind::NotFound))
     }
 
     /// Sends the request once, on the connection that was kept or on a fresh one.
@@ -125,6 +187,7 @@ impl Upstream {
         &self,
         kept: Option<Box<Connection>>,
         upload: &mut Upload,
+        arrived: Instant,
         question: &Question,
     ) -> Result<(Box<Connection>, ResponseHead), Failure> {
         let connection = match kept {
@@ -136,20 +199,21 @@ impl Upstream {
                 error,
             })?,
         };
-        self.ask(connection, upload, question).await
+        self.converse(connection, upload, arrived, question).await
     }
 
     /// Sends the request until a final head comes.
-    async fn ask(
+    async fn converse(
         &self,
         mut connection: Box<Connection>,
         upload: &mut Upload,
+        arrived: Instant,
         question: &Question,
     ) -> Result<(Box<Connection>, ResponseHead), Failure> {
-        let target = self.options.target;
+        let target = &self.target;
         let mut interim = 0;
         loop {
-            let event = self.next_event(&mut connection, upload).await;
+            let event = self.next_event(&mut connection, upload, arrived).await;
             let begun = interim > 0 || !connection.inbound.is_empty();
             let head = match event.map_err(|error| failure(error, upload, begun, target))? {
                 Event::Head(head) => head,
@@ -162,14 +226,16 @@ impl Upstream {
                 }
             };
             let head = response::parse(&head)
-                .map_err(|source| Failure::for_good(ProxyError::MalformedAnswer { target, source }))?;
+                .map_err(|source| {
+                Failure::for_good(ProxyError::MalformedAnswer { target: target.clone(), source })
+            })?;
             if !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS {
                 return Ok((connection, head));
             }
             interim += 1;
             if interim > MAX_INTERIM {
                 return Err(Failure::for_good(ProxyError::TooManyInterim {
-                    target,
+                    target: target.clone(),
                     limit: MAX_INTERIM,
                 }));
             }
@@ -192,6 +258,7 @@ impl Upstream {
         &self,
         connection: &mut Connection,
         upload: &mut Upload,
+        arrived: Instant,
     ) -> Result<Event, EventError> {
         let held_until = upload.is_held().then(|| Instant::now() + CONTINUE_DELAY);
         poll_fn(|cx| {
@@ -202,14 +269,18 @@ impl Upstream {
             if let Poll::Ready(read) = connection.poll_head(cx) {
                 return Poll::Ready(read.map(Event::Head).map_err(EventError::Read));
             }
+            let booting = !self.has_answered();
             let due = match self.options.timeout {
                 // The client's time runs, in the body.
                 _ if upload.waits_for_client() => None,
+                _ if booting => Some(arrived + self.options.boot_timeout),
                 limit => limit.map(|limit| upload.last_byte() + limit),
             };
             let first = [due, held_until].into_iter().flatten().min();
             if connection.timer.poll(cx, first).is_pending() {
                 Poll::Pending
+            } else if first == due && booting {
+                Poll::Ready(Err(EventError::Booting(self.options.boot_timeout)))
             } else if first == due {
                 Poll::Ready(Err(EventError::Slow(self.options.timeout.unwrap_or_default())))
             } else {
@@ -231,12 +302,16 @@ enum EventError {
     Client(BodyError),
     Read(ReadError),
     Slow(Duration),
+    /// It is slow, and has never answered anything.
+    Booting(Duration),
 }
 
-fn failure(error: EventError, upload: &Upload, answer_begun: bool, target: Target) -> Failure {
+fn failure(error: EventError, upload: &Upload, answer_begun: bool, target: &Target) -> Failure {
+    let target = target.clone();
     let (error, unanswered) = match error {
         EventError::Client(error) => (ProxyError::RequestBody(error), false),
         EventError::Slow(limit) => (ProxyError::TargetSlow { target, limit }, false),
+        EventError::Booting(limit) => (ProxyError::Booting { target, limit }, false),
         EventError::Read(ReadError::Closed) => (ProxyError::TargetClosed { target }, true),
         EventError::Read(ReadError::Broke(source)) => (ProxyError::TargetBroke { target, source }, true),
         EventError::Read(ReadError::Malformed(source)) => {

@@ -4,7 +4,7 @@
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Version};
 
-use super::Options;
+use super::{Options, Target};
 use crate::exchange::{Client, Request};
 use crate::http1::encode;
 use crate::text;
@@ -44,7 +44,12 @@ const UNSHADOWED: [&str; 13] = [
 ];
 
 /// The head of the request to the app, its empty line included.
-pub(super) fn request_head(request: &Request, client: &Client, options: &Options) -> Vec<u8> {
+pub(super) fn request_head(
+    request: &Request,
+    client: &Client,
+    options: &Options,
+    target: &Target,
+) -> Vec<u8> {
     let headers = &request.headers;
     let mut out = Vec::with_capacity(768);
     out.extend_from_slice(request.method.as_str().as_bytes());
@@ -55,7 +60,7 @@ pub(super) fn request_head(request: &Request, client: &Client, options: &Options
     let host = headers.get(header::HOST).map_or(&[][..], HeaderValue::as_bytes);
     if host.is_empty() {
         // HTTP/1.0 may leave it out; HTTP/1.1, which the app is asked in, may not.
-        encode::field(&mut out, &header::HOST, options.target.to_string().as_bytes());
+        encode::field(&mut out, &header::HOST, target.authority().as_bytes());
     } else {
         encode::field(&mut out, &header::HOST, host);
     }

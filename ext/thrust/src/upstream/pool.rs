@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::connection::Connection;
@@ -16,16 +17,24 @@ const MAX_IDLE_UNREPEATABLE: Duration = Duration::from_secs(1);
 /// each burst of requests would close connections only to open them again.
 const MAX_CONNECTIONS: usize = 1024;
 
-/// The connections of one core.
+/// The connections of one core to one generation of the app.
 #[derive(Debug, Default)]
-pub(crate) struct Pool(Mutex<Idle>);
+pub(crate) struct Pool {
+    state: Mutex<State>,
+    /// Told when the last request leaves a closed pool.
+    unused: Notify,
+}
 
 #[derive(Debug, Default)]
-struct Idle {
+struct State {
     /// The one used last is at the end.
-    connections: VecDeque<Waiting>,
+    idle: VecDeque<Waiting>,
     /// Whether a task closes what has waited too long.
     swept: bool,
+    /// Requests that hold a [`Place`].
+    in_use: usize,
+    /// Whether nobody may come any more.
+    closed: bool,
 }
 
 #[derive(Debug)]
@@ -34,64 +43,136 @@ struct Waiting {
     since: Instant,
 }
 
+/// A request's place among those that the app is busy with, from before it has a connection until that goes back or is
+/// dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    pool: Arc<Pool>,
+    counted: bool,
+}
+
 impl Pool {
-    /// Takes the connection used last that still is good; `repeatable` says whether the request may be sent twice.
-    pub(super) fn take(&self, repeatable: bool) -> Option<Box<Connection>> {
+    /// Lets a request in, with the connection used last that still is good; `repeatable` says whether the request may
+    /// be sent twice. `None` if the pool is closed.
+    pub(super) fn enter(self: &Arc<Self>, repeatable: bool) -> Option<(Place, Option<Box<Connection>>)> {
         let limit = if repeatable {
             MAX_IDLE
         } else {
             MAX_IDLE_UNREPEATABLE
         };
-        loop {
-            let waiting = {
-                let mut idle = self.lock();
-                // The newest is too old: all are. They stay for requests that can be repeated.
-                idle.connections
-                    .pop_back_if(|waiting| waiting.since.elapsed() < limit)?
-            };
-            if waiting.connection.is_silent() {
-                return Some(waiting.connection);
-            }
+        let mut state = self.lock();
+        if state.closed {
+            return None;
         }
-    }
-
-    /// Takes back a connection whose answer was read to its end.
-    pub(super) fn give_back(self: &Arc<Self>, connection: Box<Connection>) {
-        let mut idle = self.lock();
-        let too_many = if idle.connections.len() < MAX_CONNECTIONS {
-            None
-        } else {
-            idle.connections.pop_front()
+        state.in_use += 1;
+        let place = Place {
+            pool: self.clone(),
+            counted: true,
         };
-        idle.connections.push_back(Waiting {
-            connection,
-            since: Instant::now(),
-        });
-        if !idle.swept {
-            idle.swept = true;
-            tokio::spawn(sweep(self.clone()));
+        loop {
+            // The newest is too old: all are. They stay for requests that can be repeated.
+            let waiting = state.idle.pop_back_if(|waiting| waiting.since.elapsed() < limit);
+            drop(state);
+            match waiting {
+                Some(waiting) if !waiting.connection.is_silent() => {}
+                waiting => return Some((place, waiting.map(|waiting| waiting.connection))),
+            }
+            state = self.lock();
         }
-        drop(idle);
-        drop(too_many);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Idle> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Lets nobody in any more and closes what waits.
+    pub(super) fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        let idle = std::mem::take(&mut state.idle);
+        drop(state);
+        drop(idle);
+    }
+
+    /// How many requests hold a place.
+    pub(super) fn in_use(&self) -> usize {
+        self.lock().in_use
+    }
+
+    /// Returns once no request holds a place in a pool that is closed.
+    pub(super) async fn unused(&self) {
+        loop {
+            // Made before looking, so that it hears of whatever happens afterwards.
+            let unused = self.unused.notified();
+            if self.in_use() == 0 {
+                return;
+            }
+            unused.await;
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn leave(&self, state: &mut State) {
+        state.in_use -= 1;
+        if state.closed && state.in_use == 0 {
+            self.unused.notify_waiters();
+        }
     }
 
     /// Removes what has waited too long, and says when the next one will have.
     fn remove_expired(&self) -> (Vec<Waiting>, Option<Instant>) {
-        let mut idle = self.lock();
+        let mut state = self.lock();
         let mut expired = Vec::new();
-        while let Some(waiting) = idle
-            .connections
+        while let Some(waiting) = state
+            .idle
             .pop_front_if(|waiting| waiting.since.elapsed() >= MAX_IDLE)
         {
             expired.push(waiting);
         }
-        let next = idle.connections.front().map(|waiting| waiting.since + MAX_IDLE);
-        idle.swept = next.is_some();
+        let next = state.idle.front().map(|waiting| waiting.since + MAX_IDLE);
+        state.swept = next.is_some();
         (expired, next)
+    }
+}
+
+impl Place {
+    /// Gives a connection back whose answer was read to its end.
+    pub(super) fn give_back(mut self, connection: Box<Connection>) {
+        let mut state = self.pool.lock();
+        if std::mem::take(&mut self.counted) {
+            self.pool.leave(&mut state);
+        }
+        if state.closed {
+            drop(state);
+            return;
+        }
+        let too_many = if state.idle.len() < MAX_CONNECTIONS {
+            None
+        } else {
+            state.idle.pop_front()
+        };
+        state.idle.push_back(Waiting {
+            connection,
+            since: Instant::now(),
+        });
+        if !state.swept {
+            state.swept = true;
+            tokio::spawn(sweep(self.pool.clone()));
+        }
+        drop(state);
+        drop(too_many);
+    }
+
+    /// From now on nobody waits for this request: it may last as long as it likes.
+    pub(super) fn lasts(&mut self) {
+        if std::mem::take(&mut self.counted) {
+            self.pool.leave(&mut self.pool.lock());
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.lasts();
     }
 }
 
@@ -110,7 +191,6 @@ async fn sweep(pool: Arc<Pool>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stream::Stream;
     use tokio::net::{TcpListener, TcpStream};
 
     async fn connection(listener: &TcpListener) -> (Box<Connection>, TcpStream) {
@@ -119,7 +199,7 @@ mod tests {
             listener.accept()
         );
         (
-            Box::new(Connection::new(Stream::new(connected.unwrap()))),
+            Box::new(Connection::new(connected.unwrap().into())),
             accepted.unwrap().0,
         )
     }
@@ -131,18 +211,17 @@ mod tests {
         let (first, _first_peer) = connection(&listener).await;
         let (second, second_peer) = connection(&listener).await;
         let address = first.local_address();
-        pool.give_back(first);
-        pool.give_back(second);
+        keep(&pool, [first, second]);
         drop(second_peer);
         // The FIN has arrived once the runtime has seen the socket readable.
-        let waiting = pool.lock().connections.pop_back().unwrap();
+        let waiting = pool.lock().idle.pop_back().unwrap();
         waiting.connection.readable().await;
-        pool.lock().connections.push_back(waiting);
+        pool.lock().idle.push_back(waiting);
 
-        let taken = pool.take(true).unwrap();
+        let (_place, taken) = pool.enter(true).unwrap();
 
-        assert_eq!(taken.local_address(), address);
-        assert!(pool.take(true).is_none());
+        assert_eq!(taken.unwrap().local_address(), address);
+        assert!(pool.enter(true).unwrap().1.is_none());
     }
 
     #[tokio::test(start_paused = true)]
@@ -150,12 +229,12 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let pool = Arc::new(Pool::default());
         let (given, _peer) = connection(&listener).await;
-        pool.give_back(given);
+        keep(&pool, [given]);
 
         tokio::time::advance(MAX_IDLE_UNREPEATABLE).await;
 
-        assert!(pool.take(false).is_none());
-        assert!(pool.take(true).is_some());
+        assert!(pool.enter(false).unwrap().1.is_none());
+        assert!(pool.enter(true).unwrap().1.is_some());
     }
 
     #[tokio::test(start_paused = true)]
@@ -163,11 +242,11 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let pool = Arc::new(Pool::default());
         let (given, _peer) = connection(&listener).await;
-        pool.give_back(given);
+        keep(&pool, [given]);
 
         tokio::time::sleep(MAX_IDLE + Duration::from_secs(1)).await;
 
-        assert!(pool.lock().connections.is_empty());
+        assert!(pool.lock().idle.is_empty());
         assert!(!pool.lock().swept);
     }
 
@@ -179,9 +258,65 @@ mod tests {
         for _ in 0..=MAX_CONNECTIONS {
             let (given, peer) = connection(&listener).await;
             peers.push(peer);
-            pool.give_back(given);
+            keep(&pool, [given]);
         }
 
-        assert_eq!(pool.lock().connections.len(), MAX_CONNECTIONS);
+        assert_eq!(pool.lock().idle.len(), MAX_CONNECTIONS);
+    }
+
+    #[tokio::test]
+    async fn a_closed_pool_lets_nobody_in_keeps_nothing_and_tells_when_the_last_has_left() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let pool = Arc::new(Pool::default());
+        let ((waiting, _peer), (given, _other)) =
+            (connection(&listener).await, connection(&listener).await);
+        let ((first, _), (second, _)) = (pool.enter(true).unwrap(), pool.enter(true).unwrap());
+        keep(&pool, [waiting]);
+
+        pool.close();
+        let mut unused = std::pin::pin!(pool.unused());
+
+        assert!(pool.enter(true).is_none());
+        assert!(now(unused.as_mut()).await.is_none());
+        first.give_back(given);
+        assert!(now(unused.as_mut()).await.is_none());
+        drop(second);
+        assert!(now(unused).await.is_some());
+        assert!(pool.lock().idle.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_request_that_may_last_for_ever_is_not_waited_for() {
+        let pool = Arc::new(Pool::default());
+        let (mut place, _) = pool.enter(true).unwrap();
+
+        place.lasts();
+        pool.close();
+        pool.unused().await;
+
+        assert_eq!(pool.in_use(), 0);
+        drop(place);
+        assert_eq!(pool.in_use(), 0);
+    }
+
+    fn keep(pool: &Arc<Pool>, connections: impl IntoIterator<Item = Box<Connection>>) {
+        for connection in connections {
+            // One that waits already would be taken, and this is about all of them.
+            let place = Place {
+                pool: pool.clone(),
+                counted: false,
+            };
+            place.give_back(connection);
+        }
+    }
+
+    async fn now<F: Future + Unpin>(mut future: F) -> Option<F::Output> {
+        std::future::poll_fn(|cx| {
+            std::task::Poll::Ready(match std::pin::Pin::new(&mut future).poll(cx) {
+                std::task::Poll::Ready(output) => Some(output),
+                std::task::Poll::Pending => None,
+            })
+        })
+        .await
     }
 }

@@ -14,6 +14,8 @@ use crate::timer::{Stall, Timer};
 pub(super) struct Streams {
     open: AtomicUsize,
     closed: Notify,
+    /// Those that may last for ever.
+    lasting: AtomicUsize,
     /// Those of which hyper holds a piece that the client opens no window for.
     untaken: AtomicUsize,
     /// Pieces that hyper was given so far.
@@ -23,6 +25,7 @@ pub(super) struct Streams {
 /// One open stream.
 pub(super) struct Open {
     streams: Arc<Streams>,
+    is_lasting: bool,
     is_untaken: bool,
 }
 
@@ -32,6 +35,7 @@ impl Streams {
         streams.open.fetch_add(1, Ordering::Relaxed);
         Open {
             streams: streams.clone(),
+            is_lasting: false,
             is_untaken: false,
         }
     }
@@ -39,6 +43,11 @@ impl Streams {
     /// Whether none is open.
     pub(super) fn is_empty(&self) -> bool {
         self.open.load(Ordering::Relaxed) == 0
+    }
+
+    /// Whether some are open, and all of them may last for ever.
+    pub(super) fn are_lasting(&self) -> bool {
+        !self.is_empty() && self.lasting.load(Ordering::Relaxed) == self.open.load(Ordering::Relaxed)
     }
 
     /// Returns once no stream was open for `limit`; `None` never does.
@@ -56,6 +65,13 @@ impl Streams {
 }
 
 impl Open {
+    /// The stream carries an answer that may last for ever.
+    pub(super) fn lasts(&mut self) {
+        if !std::mem::replace(&mut self.is_lasting, true) {
+            self.streams.lasting.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// hyper was given a piece of the answer; it asks for the next one once the client has room for this.
     pub(super) fn given(&mut self) {
         self.streams.pieces.fetch_add(1, Ordering::Relaxed);
@@ -74,6 +90,9 @@ impl Open {
 impl Drop for Open {
     fn drop(&mut self) {
         self.asked();
+        if self.is_lasting {
+            self.streams.lasting.fetch_sub(1, Ordering::Relaxed);
+        }
         if self.streams.open.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.streams.closed.notify_one();
         }

@@ -1,0 +1,203 @@
+//! The app as the pipeline sees it: which generation is asked, and who waits while it accepts nothing.
+//!
+//! A generation is asked through one [`Upstream`] a core. [`Service::switch`] puts the next one in its place; a request
+//! that came too late for the old one goes to the new one by itself.
+
+mod hold;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+
+pub(crate) use self::hold::HoldLimit;
+use self::hold::{Hold, Limits, Release};
+use crate::config::Config;
+use crate::error::ProxyError;
+use crate::exchange::{Client, Request, Response};
+use crate::upstream::{Asked, Options, Target, Unanswered, Upstream};
+
+/// Memory that held requests may take, in bytes.
+const HELD_BYTES: usize = 8 * 1024 * 1024;
+/// How often an app that is awaited is tried.
+const RETRY: Duration = Duration::from_millis(25);
+
+/// What is asked for every request that is not ours to answer.
+#[derive(Debug)]
+pub(crate) struct Service {
+    options: Arc<Options>,
+    /// The current generation, as each core asks it.
+    upstreams: Box<[ArcSwap<Upstream>]>,
+    hold: Hold,
+    /// Whether whoever chooses between machines may send requests here, as far as the supervisor knows.
+    ready: AtomicBool,
+}
+
+/// A generation that was taken out of service.
+#[derive(Debug)]
+pub(crate) struct Retired(Box<[Arc<Upstream>]>);
+
+impl Service {
+    /// A service whose app is at `target` and not yet known to accept anything: requests are held.
+    pub(crate) fn new(cores: usize, target: &Target, config: &Config) -> Self {
+        let options = Arc::new(Options {
+            forward_headers: config.forward_headers,
+            connect_timeout: config.target_connect_timeout,
+            timeout: config.target_timeout,
+            boot_timeout: config.boot_timeout,
+        });
+        let limits = Limits {
+            requests: config.boot_queue,
+            bytes: HELD_BYTES,
+            timeout: config.boot_timeout,
+        };
+        let upstreams = generation(&options, target, cores).map(ArcSwap::from).collect();
+        let hold = Hold::new(limits);
+        if !target.is_local() {
+            // Not ours to start: if it is not there, that is an error.
+            hold.open();
+        }
+        Self {
+            options,
+            upstreams,
+            hold,
+            ready: AtomicBool::new(false),
+        }
+    }
+
+    /// Asks the app, as soon as there is one.
+    ///
+    /// # Errors
+    ///
+    /// The app was not there in time, cannot be reached, does not answer in time, or what it answers is no HTTP; the
+    /// request's body cannot be read; too many wait already; we are ending.
+    pub(crate) async fn forward(
+        &self,
+        core: usize,
+        request: Box<Request>,
+        client: &Client,
+    ) -> Result<Response, ProxyError> {
+        let mut upstream = self.upstreams[core].load_full();
+        let mut asked = Asked::new(request, client, &self.options, upstream.target());
+        loop {
+            if self.hold.is_closed() {
+                // Boxed: it is rare, and its size would weigh on every request.
+                Box::pin(self.hold.wait(&asked, upstream.target())).await?;
+                upstream = self.upstreams[core].load_full();
+            }
+            match upstream.ask(&mut asked).await {
+                Ok(response) => return Ok(response),
+                Err(Unanswered::Failed(error)) => return Err(error),
+                Err(Unanswered::Superseded | Unanswered::Refused) => {
+                    let current = self.upstreams[core].load_full();
+                    // Refused by the current one: it has gone away.
+                    if Arc::ptr_eq(&current, &upstream) {
+                        self.hold.close();
+                    }
+                    upstream = current;
+                }
+            }
+        }
+    }
+
+    /// Where the current generation listens.
+    pub(crate) fn target(&self) -> Target {
+        self.upstreams[0].load().target().clone()
+    }
+
+    /// Says whether requests are welcome: the app has shown that it works, and we are not ending.
+    pub(crate) fn set_ready(&self, ready: bool) {
+        self.ready.store(ready, Ordering::Relaxed);
+    }
+
+    /// Whether requests are welcome and the app accepts connections.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Relaxed) && self.is_accepting()
+    }
+
+    /// Whether the app accepts connections, as far as is known.
+    pub(crate) fn is_accepting(&self) -> bool {
+        !self.hold.is_closed()
+    }
+
+    /// How many requests wait for the app.
+    pub(crate) fn held(&self) -> usize {
+        self.hold.waiting()
+    }
+
+    /// Requests that the current generation is busy with; event streams and tunnels do not count.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.upstreams.iter().map(|upstream| upstream.load().in_flight()).sum()
+    }
+
+    /// Puts a generation into service that listens on `target` and is ready, and takes the current one out: what it is
+    /// busy with goes on, and nothing comes to it any more.
+    pub(crate) fn switch(&self, target: &Target) -> Retired {
+        let retired = self
+            .upstreams
+            .iter()
+            .zip(generation(&self.options, target, self.upstreams.len()))
+            .map(|(current, next)| current.swap(next))
+            .collect::<Box<[_]>>();
+        // Only now: whoever finds it closed must find its successor.
+        for upstream in &retired {
+            upstream.close();
+        }
+        self.hold.open();
+        Retired(retired)
+    }
+
+    /// Keeps requests back: the app is known to be gone.
+    pub(crate) fn await_app(&self) {
+        self.hold.close();
+    }
+
+    /// Answers whoever waits for the app, and whoever would from now on: it will not come.
+    pub(crate) fn give_up(&self) {
+        self.hold.release(Release::Stopping);
+    }
+
+    /// Returns once the app accepts connections, and lets go on who waits for it.
+    ///
+    /// Opening a connection and closing it is all that is done: the app sees no request.
+    pub(crate) async fn accepting(&self) {
+        while let Ok(Err(_)) =
+            tokio::time::timeout(self.options.connect_timeout, self.target().connect()).await
+        {
+            tokio::time::sleep(RETRY).await;
+        }
+        // Neither taken nor refused in time is a queue that is full, and somebody's.
+        self.hold.open();
+    }
+
+    /// Returns once requests are held because the app accepts nothing.
+    pub(crate) async fn refusing(&self) {
+        self.hold.closed().await;
+    }
+
+    /// Returns when a request has waited in vain, once for each time that the app was not there.
+    pub(crate) async fn waited_in_vain(&self) {
+        self.hold.expired().await;
+    }
+}
+
+impl Retired {
+    /// Returns once nothing is in flight that ends by itself.
+    pub(crate) async fn idle(&self) {
+        for upstream in &self.0 {
+            upstream.idle().await;
+        }
+    }
+
+    /// Requests that it is still busy with.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.0.iter().map(|upstream| upstream.in_flight()).sum()
+    }
+}
+
+/// One generation, for each core.
+fn generation(options: &Arc<Options>, target: &Target, cores: usize) -> impl Iterator<Item = Arc<Upstream>> {
+    let answered = Arc::new(AtomicBool::new(false));
+    (0..cores).map(move |_| Arc::new(Upstream::new(options.clone(), target.clone(), answered.clone())))
+}

@@ -1,0 +1,335 @@
+//! The boot hold: keeps requests, in the order in which they came, until the app accepts connections.
+//!
+//! It is bounded in requests, in memory and for each request in time. Whoever drops its wait leaves the queue.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, oneshot};
+
+use crate::error::ProxyError;
+use crate::upstream::{Asked, Target};
+
+/// How much may wait.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Requests.
+    pub(super) requests: usize,
+    /// Memory that they take unread, in bytes.
+    pub(super) bytes: usize,
+    /// How long each may wait, from its arrival.
+    pub(super) timeout: Duration,
+}
+
+/// What is exhausted when a request may not wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HoldLimit {
+    /// So many requests wait.
+    Requests(usize),
+    /// Requests of so many bytes wait.
+    Bytes(usize),
+}
+
+impl fmt::Display for HoldLimit {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Requests(most) => write!(formatter, "{most} requests"),
+            Self::Bytes(most) => write!(formatter, "requests of {most} bytes"),
+        }
+    }
+}
+
+/// How a wait ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Release {
+    /// The app is there.
+    Open,
+    /// It will not be.
+    Stopping,
+}
+
+/// The queue; closed at first.
+#[derive(Debug)]
+pub(super) struct Hold {
+    limits: Limits,
+    /// What the queue says, for those who need no lock.
+    closed: AtomicBool,
+    queue: Mutex<Queue>,
+    /// Told when it closes.
+    closing: Notify,
+    /// Told when the first request since then has waited in vain.
+    expired: Notify,
+}
+
+#[derive(Debug)]
+struct Queue {
+    state: State,
+    /// By number, which grows with each.
+    waiting: BTreeMap<u64, oneshot::Sender<Release>>,
+    next: u64,
+    bytes: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Open,
+    Closed {
+        /// Whether a request has waited in vain since it closed.
+        expired: bool,
+    },
+    /// Closed for ever.
+    Stopping,
+}
+
+/// One request in the queue. Dropping it leaves.
+struct Ticket<'a> {
+    hold: &'a Hold,
+    number: u64,
+    weight: usize,
+}
+
+impl Drop for Ticket<'_> {
+    fn drop(&mut self) {
+        let mut queue = self.hold.queue();
+        queue.waiting.remove(&self.number);
+        queue.bytes -= self.weight;
+    }
+}
+
+impl Hold {
+    pub(super) fn new(limits: Limits) -> Self {
+        let queue = Queue {
+            state: State::Closed { expired: false },
+            waiting: BTreeMap::new(),
+            next: 0,
+            bytes: 0,
+        };
+        Self {
+            limits,
+            closed: AtomicBool::new(true),
+            queue: Mutex::new(queue),
+            closing: Notify::new(),
+            expired: Notify::new(),
+        }
+    }
+
+    /// Whether requests have to wait.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// How many wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.queue().waiting.len()
+    }
+
+    /// Returns once the app accepts connections. `target` is where it is awaited, for the error.
+    ///
+    /// # Errors
+    ///
+    /// [`ProxyError::HoldFull`] at once, [`ProxyError::NotAccepting`] when the request has waited for too long since it
+    /// came, [`ProxyError::Stopping`].
+    pub(super) async fn wait(&self, asked: &Asked, target: &Target) -> Result<(), ProxyError> {
+        let Some((_ticket, released)) = self.enter(asked.weight)? else {
+            return Ok(());
+        };
+        match tokio::time::timeout_at(asked.arrived + self.limits.timeout, released).await {
+            Ok(Ok(Release::Open)) => Ok(()),
+            Ok(Ok(Release::Stopping) | Err(_)) => Err(ProxyError::Stopping),
+            Err(_) => {
+                self.note_expired();
+                Err(ProxyError::NotAccepting {
+                    target: target.clone(),
+                    limit: self.limits.timeout,
+                })
+            }
+        }
+    }
+
+    /// A place at the end of the queue; `None` if there is nothing to wait for.
+    fn enter(&self, weight: usize) -> Result<Option<(Ticket<'_>, oneshot::Receiver<Release>)>, ProxyError> {
+        let mut queue = self.queue();
+        match queue.state {
+            State::Open => return Ok(None),
+            State::Stopping => return Err(ProxyError::Stopping),
+            State::Closed { .. } => {}
+        }
+        let limit = if queue.waiting.len() >= self.limits.requests {
+            Some(HoldLimit::Requests(self.limits.requests))
+        } else if queue.bytes.saturating_add(weight) > self.limits.bytes {
+            Some(HoldLimit::Bytes(self.limits.bytes))
+        } else {
+            None
+        };
+        if let Some(limit) = limit {
+            return Err(ProxyError::HoldFull { limit });
+        }
+        let (release, released) = oneshot::channel();
+        let number = queue.next;
+        queue.next += 1;
+        queue.bytes += weight;
+        queue.waiting.insert(number, release);
+        drop(queue);
+        let ticket = Ticket {
+            hold: self,
+            number,
+            weight,
+        };
+        Ok(Some((ticket, released)))
+    }
+
+    /// From now on requests wait.
+    pub(super) fn close(&self) {
+        let mut queue = self.queue();
+        if queue.state == State::Open {
+            queue.state = State::Closed { expired: false };
+            self.closed.store(true, Ordering::Release);
+            self.closing.notify_waiters();
+        }
+    }
+
+    /// Lets all go on, in the order in which they came, and nobody wait any more.
+    pub(super) fn open(&self) {
+        self.release(Release::Open);
+    }
+
+    /// Ends every wait. After [`Release::Stopping`] it stays closed, and new ones end at once.
+    pub(super) fn release(&self, release: Release) {
+        let mut queue = self.queue();
+        if queue.state == State::Stopping {
+            return;
+        }
+        queue.state = match release {
+            Release::Open => State::Open,
+            Release::Stopping => State::Stopping,
+        };
+        self.closed.store(queue.state != State::Open, Ordering::Release);
+        let waiting = std::mem::take(&mut queue.waiting);
+        drop(queue);
+        for (_, waiting) in waiting {
+            // Whoever has left meanwhile does not care.
+            let _ = waiting.send(release);
+        }
+    }
+
+    /// Returns once requests have to wait for an app that may come.
+    pub(super) async fn closed(&self) {
+        loop {
+            // Made before looking, so that it hears of whatever happens afterwards.
+            let closing = self.closing.notified();
+            if matches!(self.queue().state, State::Closed { .. }) {
+                return;
+            }
+            closing.await;
+        }
+    }
+
+    /// Returns when a request has waited in vain, once for each time it closed.
+    pub(super) async fn expired(&self) {
+        self.expired.notified().await;
+    }
+
+    fn note_expired(&self) {
+        let mut queue = self.queue();
+        if queue.state == (State::Closed { expired: false }) {
+            queue.state = State::Closed { expired: true };
+            self.expired.notify_one();
+        }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    const LIMITS: Limits = Limits {
+        requests: 3,
+        bytes: 100,
+        timeout: Duration::from_secs(60),
+    };
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waits_goes_on_in_order_once_the_app_is_there() {
+        let hold = Arc::new(Hold::new(LIMITS));
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let waits = (0..3).map(|number| {
+            let (hold, order) = (hold.clone(), order.clone());
+            tokio::spawn(async move {
+                let (_ticket, released) = hold.enter(1).unwrap().unwrap();
+                assert_eq!(released.await, Ok(Release::Open));
+                order.lock().unwrap().push(number);
+            })
+        });
+        let waits: Vec<_> = waits.collect();
+        tokio::task::yield_now().await;
+        assert_eq!(hold.waiting(), 3);
+
+        hold.open();
+        for wait in waits {
+            wait.await.unwrap();
+        }
+
+        assert_eq!(*order.lock().unwrap(), [0, 1, 2]);
+        assert!(!hold.is_closed() && hold.enter(1).unwrap().is_none());
+        assert_eq!(hold.queue().bytes, 0);
+    }
+
+    #[tokio::test]
+    async fn it_is_bounded_in_requests_and_in_bytes_and_who_leaves_makes_room() {
+        let hold = Hold::new(LIMITS);
+        let full = |weight| match hold.enter(weight) {
+            Err(ProxyError::HoldFull { limit }) => Some(limit),
+            _ => None,
+        };
+        let first = hold.enter(60).unwrap();
+        let second = hold.enter(40).unwrap();
+
+        assert_eq!(full(1), Some(HoldLimit::Bytes(100)));
+        drop(second);
+        let (_second, _third) = (hold.enter(20).unwrap(), hold.enter(20).unwrap());
+        assert_eq!(full(0), Some(HoldLimit::Requests(3)));
+        drop(first);
+
+        assert!(hold.enter(60).is_ok());
+    }
+
+    #[tokio::test]
+    async fn once_it_is_given_up_nobody_waits_any_more() {
+        let hold = Hold::new(LIMITS);
+        let (_ticket, released) = hold.enter(1).unwrap().unwrap();
+
+        hold.release(Release::Stopping);
+        hold.open();
+
+        assert_eq!(released.await, Ok(Release::Stopping));
+        assert!(matches!(hold.enter(1), Err(ProxyError::Stopping)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_wait_in_vain_is_told_once_each_time_it_closed() {
+        let hold = Hold::new(LIMITS);
+        let told = async || {
+            tokio::time::timeout(Duration::from_secs(1), hold.expired())
+                .await
+                .is_ok()
+        };
+
+        hold.note_expired();
+        hold.note_expired();
+        assert!(told().await);
+        assert!(!told().await);
+        hold.open();
+        hold.close();
+        hold.closed().await;
+        hold.note_expired();
+        assert!(told().await);
+    }
+}

@@ -1,0 +1,95 @@
+//! An app that ends by itself and is to be started again: after growing pauses, so that one that cannot run does not
+//! keep the machine busy.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Supervisor;
+use super::generation::Generation;
+use crate::process::Signals;
+
+/// The first pause.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// The longest.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// An app that ran for so long is no longer the one that could not run.
+const STABLE: Duration = Duration::from_secs(60);
+
+/// How long to wait before the app is started again.
+#[derive(Debug)]
+pub(super) struct Crashes {
+    started: Instant,
+    pause: Duration,
+}
+
+impl Default for Crashes {
+    fn default() -> Self {
+        Self {
+            started: Instant::now(),
+            pause: FIRST_PAUSE,
+        }
+    }
+}
+
+impl Crashes {
+    /// The app, started last when this was made or called, has ended now.
+    fn next_pause(&mut self) -> Duration {
+        let pause = if self.started.elapsed() >= STABLE {
+            FIRST_PAUSE
+        } else {
+            self.pause
+        };
+        self.pause = (pause * 2).min(LONGEST_PAUSE);
+        self.started = Instant::now() + pause;
+        pause
+    }
+}
+
+impl Supervisor {
+    /// Starts the app that was `ended` again, where it was; requests are held meanwhile. `None` if we are told to end
+    /// first.
+    pub(super) async fn start_again(
+        &self,
+        ended: &Generation,
+        crashes: &mut Crashes,
+        signals: &mut Signals,
+    ) -> Option<Generation> {
+        self.service.await_app();
+        let mut number = ended.number;
+        loop {
+            let pause = crashes.next_pause();
+            tracing::warn!(pause = ?pause, "Starting the upstream process again after a pause");
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                _ = signals.next() => return None,
+            }
+            number += 1;
+            match self.start(number, ended.target.clone()) {
+                Ok(generation) => return Some(generation),
+                Err(error) => error.log(),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn pauses_grow_to_a_bound_and_begin_anew_after_a_good_run() {
+        let mut crashes = Crashes::default();
+        let mut pauses = Vec::new();
+        for _ in 0..8 {
+            let pause = crashes.next_pause();
+            tokio::time::sleep(pause).await;
+            pauses.push(pause.as_millis());
+        }
+
+        assert_eq!(pauses, [500, 1000, 2000, 4000, 8000, 16000, 30000, 30000]);
+        tokio::time::sleep(STABLE).await;
+        assert_eq!(crashes.next_pause(), FIRST_PAUSE);
+        assert_eq!(crashes.next_pause(), FIRST_PAUSE * 2);
+    }
+}

@@ -1,0 +1,122 @@
+//! The order of the end: requests first, then the app, then we.
+//!
+//! Readiness off, SHUTDOWN_DELAY, the listeners closed, requests finished within DRAIN_TIMEOUT, the signal to the app,
+//! STOP_TIMEOUT and KILL. A second signal reaches the app at once, a third kills it.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::Supervisor;
+use super::generation::Generation;
+use crate::process::{Signals, Stop};
+
+/// What clients have at least to take the last bytes once the app has ended, and whatever that ended with it.
+const LAST_BYTES: Duration = Duration::from_secs(1);
+/// How long an app may take to show that whoever signalled us has signalled it, too.
+const SETTLING: Duration = Duration::from_millis(250);
+/// How often it is looked at meanwhile.
+const LOOK: Duration = Duration::from_millis(25);
+
+impl Supervisor {
+    /// Ends because we were told to. Returns the status to exit with, the app's own.
+    pub(super) async fn end(&self, current: &Generation, stop: Stop, signals: &mut Signals) -> u8 {
+        let told = Instant::now();
+        tracing::info!(signal = stop.name(), "Told to end; finishing requests first");
+        self.service.set_ready(false);
+        let mut insistence = 1;
+        let ended = {
+            let mut leaving = std::pin::pin!(self.end_app(current, stop, told));
+            let mut left = false;
+            loop {
+                tokio::select! {
+                    biased;
+                    end = current.process.ended() => break end,
+                    again = signals.next() => {
+                        insistence += 1;
+                        insist(current, again, insistence);
+                    }
+                    () = &mut leaving, if !left => left = true,
+                }
+            }
+        };
+        tracing::debug!(pid = current.pid(), how = %ended, "Upstream process ended");
+        self.finish(told + self.plan.drain_timeout).await;
+        ended.status()
+    }
+
+    /// Brings the app to its end; returns once nothing is left to be done about it.
+    async fn end_app(&self, current: &Generation, stop: Stop, told: Instant) {
+        if !current.has_accepted() {
+            // It has nothing to finish, and whoever waits for it waits in vain.
+            current.relay(stop);
+            self.service.give_up();
+            self.front.close().await;
+            self.front.drain(self.plan.drain_timeout).await;
+        } else {
+            let has_told_all = false;
+            sleep(self.plan.shutdown_delay).await;
+            self.front.close().await;
+            self.front.drain(self.plan.drain_timeout).await;
+            if has_told_all || self.is_stopping(told).await {
+                tracing::info!("The app stops by itself; not telling it again");
+                // A second signal would cut short what it does after the first.
+                sleep_until(told + self.plan.shutdown_delay + self.plan.drain_timeout).await;
+            }
+            if !current.was_told() {
+                current.relay(stop);
+            }
+        }
+        if let Some(limit) = self.plan.stop_timeout {
+            sleep(limit).await;
+            tracing::warn!(
+                pid = current.pid(),
+                "Upstream process did not end within {limit:?}; killing it"
+            );
+            current.kill();
+        }
+    }
+
+    /// Whether the app refuses connections that it once accepted. It may take a moment to do so after the signal.
+    async fn is_stopping(&self, told: Instant) -> bool {
+        let target = self.service.target();
+        if !target.is_local() {
+            return false;
+        }
+        loop {
+            if target.connect().await.is_err() {
+                return true;
+            }
+            if told.elapsed() >= SETTLING {
+                return false;
+            }
+            sleep(LOOK).await;
+        }
+    }
+
+    /// Ends because there is no app any more: what is in flight is finished.
+    pub(super) async fn leave(&self) {
+        self.finish(Instant::now() + self.plan.drain_timeout).await;
+    }
+
+    /// The last of the end, once the app is gone; `due` is when requests should have been finished.
+    async fn finish(&self, due: Instant) {
+        tracing::info!("Server stopping");
+        self.service.set_ready(false);
+        self.service.give_up();
+        self.front.close().await;
+        let left = due.saturating_duration_since(Instant::now());
+        self.front.drain(left.max(LAST_BYTES)).await;
+        self.front.end(LAST_BYTES).await;
+    }
+}
+
+/// Says what a repeated signal says: the second one now, the third one whatever the app makes of it.
+fn insist(current: &Generation, stop: Stop, times: usize) {
+    if times == 2 {
+        current.relay(stop);
+    } else {
+        tracing::warn!(signal = stop.name(), times, "Told again to end; killing the upstream process");
+        current.kill();
+    }
+}

@@ -1,0 +1,218 @@
+//! What a client meets while the app is not there yet, or not any more: it waits, within bounds.
+
+mod support;
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::thread;
+use std::time::Duration;
+
+use self::support::{Launch, TestProxy, TestTarget, Wire, eventually};
+
+/// A request that is not answered after this long is held; each one that is not would be answered at once.
+const HELD: Duration = Duration::from_millis(50);
+
+#[test]
+fn requests_wait_for_the_app_and_go_on_in_order() {
+    let (proxy, port) = without_an_app(|launch| launch.env("THRUSTER_THREADS", "1"));
+    let mut clients: Vec<_> = (0..20)
+        .map(|number| {
+            let mut client = proxy.connect();
+            client.send(format!("GET /{number} HTTP/1.1\r\nHost: a\r\n\r\n"));
+            assert!(client.is_silent_for(HELD));
+            client
+        })
+        .collect();
+
+    let served = serve(port, 20);
+
+    for (number, client) in clients.iter_mut().enumerate() {
+        assert_eq!(client.read_message().unwrap().text(), format!("/{number}"));
+    }
+    let order: Vec<_> = (0..20).map(|number| format!("/{number}")).collect();
+    assert_eq!(served.join().unwrap(), order);
+}
+
+#[test]
+fn whoever_has_waited_for_too_long_is_told_when_to_try_again() {
+    let (proxy, port) = without_an_app(|launch| launch.env("THRUSTER_BOOT_TIMEOUT", "200ms"));
+    let mut client = proxy.connect();
+
+    for request in [
+        "GET /a HTTP/1.1\r\nHost: a\r\n\r\n",
+        "POST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi",
+    ] {
+        let answer = proxy.connect().ask(request);
+
+        assert_eq!(answer.status(), 503);
+        assert!(answer.header("retry-after").is_some());
+        assert_eq!(answer.text(), "503 Service Unavailable\n");
+    }
+    let line = &proxy.wait_for_logs("Request", 2)[0];
+    let error = line["error"].as_str().unwrap_or_default();
+    assert!(
+        error.contains(&format!("localhost:{port} accepted no connection within 200ms")),
+        "{line}"
+    );
+    let served = serve(port, 1);
+    eventually("the app", || (client.get("/c").status() == 200).then_some(()));
+    served.join().unwrap();
+}
+
+#[test]
+fn whoever_has_waited_for_too_long_sees_the_operators_page() {
+    let directory = tempfile::tempdir().unwrap();
+    let page = directory.path().join("502.html");
+    std::fs::write(&page, "<h1>Back at nine</h1>").unwrap();
+    let (proxy, _) = without_an_app(|launch| {
+        launch
+            .env("THRUSTER_BOOT_TIMEOUT", "100ms")
+            .env("BAD_GATEWAY_PAGE", &page)
+    });
+
+    let answer = proxy.connect().get("/");
+
+    assert_eq!(
+        (answer.status(), answer.text().as_str()),
+        (503, "<h1>Back at nine</h1>")
+    );
+    assert!(answer.header("retry-after").is_some());
+}
+
+#[test]
+fn more_than_may_wait_are_answered_at_once() {
+    let (proxy, port) = without_an_app(|launch| launch.env("THRUSTER_BOOT_QUEUE", "2"));
+    let mut waiting: Vec<_> = (0..2)
+        .map(|_| {
+            let mut client = proxy.connect();
+            client.send("GET /waits HTTP/1.1\r\nHost: a\r\n\r\n");
+            assert!(client.is_silent_for(HELD));
+            client
+        })
+        .collect();
+
+    assert_eq!(proxy.connect().get("/too-many").status(), 503);
+    drop(waiting.pop());
+    // The place of the one that left.
+    let mut next = eventually("a place", || {
+        let mut next = proxy.connect();
+        next.send("GET /next HTTP/1.1\r\nHost: a\r\n\r\n");
+        next.is_silent_for(HELD).then_some(next)
+    });
+    let served = serve(port, 2);
+
+    assert_eq!(next.read_message().unwrap().text(), "/next");
+    assert_eq!(waiting[0].read_message().unwrap().text(), "/waits");
+    served.join().unwrap();
+}
+
+#[test]
+fn a_post_whose_client_left_while_it_waited_never_reaches_the_app() {
+    let (proxy, port) = without_an_app(|launch| launch);
+    let mut leaves = proxy.connect();
+    leaves.send("POST /leaves HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nbegin");
+    let mut stays = proxy.connect();
+    stays.send("POST /stays HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi");
+    assert!(stays.is_silent_for(HELD));
+
+    drop(leaves);
+    let line = proxy.wait_for_log("Request");
+    let served = serve(port, 1);
+
+    assert_eq!((&line["path"], &line["status"]), (&"/leaves".into(), &499.into()));
+    assert_eq!(stays.read_message().unwrap().text(), "/stays");
+    assert_eq!(served.join().unwrap(), ["/stays"]);
+}
+
+#[test]
+fn a_client_that_waits_for_a_100_gets_none_from_an_app_that_is_not_there() {
+    let (proxy, port) = without_an_app(|launch| launch);
+    let mut client = proxy.connect();
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+    assert!(client.is_silent_for(HELD));
+
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
+    let mut app = accept_request(&listener);
+    app.read_head();
+    app.send("HTTP/1.1 100 Continue\r\n\r\n");
+
+    assert_eq!(client.read_head().unwrap().status(), 100);
+}
+
+#[test]
+fn an_app_that_goes_away_is_waited_for_again() {
+    let (proxy, port) = without_an_app(|launch| launch);
+    let served = serve(port, 1);
+    let mut client = proxy.connect();
+    assert_eq!(client.get("/before").text(), "/before");
+    served.join().unwrap();
+
+    client.send("POST /meanwhile HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi");
+    assert!(client.is_silent_for(HELD));
+    let served = serve(port, 1);
+
+    assert_eq!(client.read_message().unwrap().text(), "/meanwhile");
+    served.join().unwrap();
+}
+
+#[test]
+fn an_app_that_accepts_and_has_never_answered_is_booting_not_slow() {
+    let target = TestTarget::start(|app| {
+        app.read_request();
+        app.wire.read_to_end();
+    });
+    let proxy = Launch::before(&target)
+        .env("THRUSTER_BOOT_TIMEOUT", "300ms")
+        .env("THRUSTER_TARGET_TIMEOUT", "10ms")
+        .start();
+
+    let answer = proxy.connect().get("/");
+
+    assert_eq!(answer.status(), 503);
+    assert!(answer.header("retry-after").is_some());
+    let line = proxy.wait_for_log("Request");
+    assert!(
+        line["error"].as_str().unwrap().contains("has not answered anything yet"),
+        "{line}"
+    );
+}
+
+/// A proxy before a port where nobody listens yet, and that port.
+fn without_an_app(configure: impl FnOnce(Launch) -> Launch) -> (TestProxy, u16) {
+    let port = free_port();
+    let launch = Launch::new(["sleep", "1000"])
+        .env("THRUSTER_TARGET_PORT", port.to_string())
+        .env("BAD_GATEWAY_PAGE", "");
+    (configure(launch).start(), port)
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    listener.local_addr().expect("it is bound").port()
+}
+
+/// An app that comes up now: answers so many requests, each with its own path and the last on its connection, and
+/// returns the paths in their order.
+fn serve(port: u16, requests: usize) -> thread::JoinHandle<Vec<String>> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).expect("the port is the app's");
+    thread::spawn(move || {
+        let answer = |_| {
+            let mut wire = accept_request(&listener);
+            let request = wire.read_message().expect("a request");
+            let path = request.target().to_owned();
+            wire.send(format!(
+                "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{path}",
+                path.len()
+            ));
+            path
+        };
+        (0..requests).map(answer).collect()
+    })
+}
+
+/// The next connection that carries anything: that somebody listens is found out by connecting.
+fn accept_request(listener: &TcpListener) -> Wire {
+    eventually("a request", || {
+        let (stream, _) = listener.accept().expect("it listens");
+        matches!(stream.peek(&mut [0]), Ok(1)).then(|| Wire::over(stream))
+    })
+}
