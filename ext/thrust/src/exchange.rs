@@ -1,6 +1,6 @@
 //! One request on its way to an answer: what the pipeline's stages look at and change.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use http::{HeaderMap, HeaderValue, Method, Version, header};
 
@@ -39,10 +39,29 @@ pub(crate) struct Request {
 /// Who sent a request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Client {
-    /// The other end of the connection; an IPv4 address is never in its IPv6-mapped form.
-    pub(crate) peer: SocketAddr,
+    /// The other end of the connection.
+    pub(crate) peer: Peer,
     /// Whether the connection is encrypted.
     pub(crate) secure: bool,
+}
+
+/// The other end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Peer {
+    /// An address, never an IPv4 one in its IPv6-mapped form.
+    Tcp(SocketAddr),
+    /// A process of this machine that may open our socket, which makes it a trusted one.
+    Unix,
+}
+
+impl Peer {
+    /// Its IP address, if it has one.
+    pub(crate) fn ip(self) -> Option<IpAddr> {
+        match self {
+            Self::Tcp(address) => Some(address.ip()),
+            Self::Unix => None,
+        }
+    }
 }
 
 /// Whether this answer lasts as long as either side likes (HTML, section 9.2.5).

@@ -1,6 +1,5 @@
 //! What clients meet: the listeners, the cores behind them, and the order in which both come to their end.
 
-use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::core::Core;
 use crate::listener;
+use crate::ports::Listener;
 use crate::threads::Handle;
 
 /// How long a connection without a request may stay once we end: a request may be on its way on it.
@@ -35,11 +35,11 @@ impl Front {
         }
     }
 
-    /// Lets clients in through `listener`, on the runtime of the calling thread.
-    pub(crate) fn open(&self, listener: AsyncFd<TcpListener>) {
+    /// Lets clients in through `listeners`, on the runtime of the calling thread.
+    pub(crate) fn open(&self, listeners: Vec<AsyncFd<Listener>>) {
         let (here, others, stopped) = (self.here.clone(), self.others.clone(), self.stopped.clone());
         self.accepting.spawn(async move {
-            listener::accept(listener, &here, &others, &stopped).await;
+            listener::accept(listeners, &here, &others, &stopped).await;
         });
     }
 

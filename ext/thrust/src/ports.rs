@@ -3,11 +3,14 @@
 //! HTTP_PORT that nobody chose is 80; where that is not allowed, the platform's PORT, or 8080 on a terminal.
 //! TARGET_PORT that nobody chose is 3000, or a free port if somebody has that one.
 
+mod bound;
 mod error;
 mod holder;
 mod notice;
 mod socket;
 
+pub(crate) use bound::Kind;
+pub use bound::Listener;
 pub use error::PortError;
 pub use holder::Holder;
 pub use notice::Notice;

@@ -3,16 +3,18 @@
 //! Reads and writes take `&self`, so a body can read while an answer is written. Each direction remembers one waker:
 //! a stream belongs to one task at a time.
 
+mod socket;
+
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use socket2::SockRef;
 use tokio::io::Interest;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 
+use self::socket::Socket;
 use crate::buffer::Buffer;
 
 /// After so many bytes in one go, other connections of the thread get their turn.
@@ -20,16 +22,24 @@ pub(crate) const TURN: usize = 256 * 1024;
 
 /// A connected socket, the client's or the app's.
 #[derive(Debug)]
-pub(crate) struct Stream(TcpStream);
+pub(crate) struct Stream(Socket);
 
-impl Stream {
-    /// Takes a connected socket. Small writes leave at once: what we write is whole.
-    pub(crate) fn new(socket: TcpStream) -> Self {
+impl From<TcpStream> for Stream {
+    /// Small writes leave at once: what we write is whole.
+    fn from(socket: TcpStream) -> Self {
         // Refused only for a socket that is already dead; the next read says so.
         let _ = socket.set_nodelay(true);
-        Self(socket)
+        Self(Socket::Tcp(socket))
     }
+}
 
+impl From<UnixStream> for Stream {
+    fn from(socket: UnixStream) -> Self {
+        Self(Socket::Unix(socket))
+    }
+}
+
+impl Stream {
     /// Reads what is there, at most `limit` bytes; empty at the end of the stream.
     pub(crate) fn poll_read(&self, cx: &mut Context<'_>, limit: u64) -> Poll<io::Result<Bytes>> {
         loop {
@@ -55,9 +65,7 @@ impl Stream {
     ///
     /// Whatever comes later makes the socket readable anew, and a FIN that was there already stays known.
     fn note_drained(&self) {
-        let _ = self.0.try_io(Interest::READABLE, || {
-            Err::<(), _>(io::ErrorKind::WouldBlock.into())
-        });
+        self.0.clear_readable();
     }
 
     /// Writes what fits; the slices must not all be empty.
@@ -83,40 +91,77 @@ impl Stream {
     #[cfg(target_os = "linux")]
     pub(crate) async fn closed_by_peer(&self) {
         // READABLE would stay ready while bytes are unread; this interest wakes for the end alone.
-        let _ = self.0.ready(Interest::PRIORITY).await;
+        self.0.ready(Interest::PRIORITY).await;
     }
 
     /// Returns once the other end has reset the connection; elsewhere than on Linux a FIN shows only when it is read.
     #[cfg(not(target_os = "linux"))]
     pub(crate) async fn closed_by_peer(&self) {
-        let _ = self.0.ready(Interest::ERROR).await;
+        self.0.ready(Interest::ERROR).await;
     }
 
     /// Sends a FIN; the other direction stays open.
     pub(crate) fn shutdown_write(&self) {
         // Fails if the other end is gone, and then there is nobody to tell.
-        let _ = SockRef::from(&self.0).shutdown(Shutdown::Write);
+        let _ = self.0.reference().shutdown(Shutdown::Write);
     }
 
-    /// Makes the close a RST, for when a FIN would make a cut answer look whole.
+    /// Makes the close a RST, for when a FIN would make a cut answer look whole. Unix sockets know no such thing.
     pub(crate) fn reset_on_close(&self) {
-        let _ = SockRef::from(&self.0).set_linger(Some(Duration::ZERO));
-    }
-}
-
-impl From<TcpStream> for Stream {
-    fn from(socket: TcpStream) -> Self {
-        Self::new(socket)
+        let _ = self.0.reference().set_linger(Some(Duration::ZERO));
     }
 }
 
 #[cfg(test)]
 impl Stream {
     pub(crate) fn local_address(&self) -> std::net::SocketAddr {
-        self.0.local_addr().expect("the socket is open")
+        let address = self.0.reference().local_addr().expect("the socket is open");
+        address.as_socket().expect("it is a TCP socket")
     }
 
     pub(crate) async fn readable(&self) {
-        self.0.readable().await.expect("the socket is open");
+        self.0.ready(Interest::READABLE).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    fn pair() -> (Stream, Stream) {
+        let (one, other) = UnixStream::pair().unwrap();
+        (one.into(), other.into())
+    }
+
+    #[tokio::test]
+    async fn a_unix_socket_carries_bytes_both_ways_and_tells_of_its_end() {
+        let (ours, theirs) = pair();
+        assert!(ours.is_silent());
+
+        for (from, to) in [(&ours, &theirs), (&theirs, &ours)] {
+            let written =
+                poll_fn(|cx| from.poll_write(cx, &[IoSlice::new(b"he"), IoSlice::new(b"llo")])).await;
+            assert_eq!(written.unwrap(), 5);
+            assert_eq!(poll_fn(|cx| to.poll_read(cx, u64::MAX)).await.unwrap(), "hello");
+        }
+        theirs.shutdown_write();
+
+        assert_eq!(poll_fn(|cx| ours.poll_read(cx, u64::MAX)).await.unwrap(), "");
+        assert!(!ours.is_silent());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn the_end_of_a_unix_socket_is_noticed_behind_bytes_that_nobody_reads() {
+        let (ours, theirs) = pair();
+        poll_fn(|cx| theirs.poll_write(cx, &[IoSlice::new(b"unread")]))
+            .await
+            .unwrap();
+
+        drop(theirs);
+
+        ours.closed_by_peer().await;
     }
 }

@@ -1,24 +1,37 @@
 //! The threads that cores run on, and the way of a socket to its core. Core 0 runs on the main thread.
 
-use std::net::{SocketAddr, TcpStream};
+use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
+use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::connection;
 use crate::core::{Core, Counted};
-use crate::exchange::Client;
+use crate::exchange::{Client, Peer};
+use crate::stream::Stream;
 
 /// Sockets that may be on their way to a core; when so many are, the acceptor keeps the next one.
 const IN_TRANSIT: usize = 256;
 
-/// A socket that was accepted and belongs to no core yet.
+/// A socket that was accepted and belongs to no core yet. It does not block.
 pub(crate) struct Accepted {
-    pub(crate) socket: TcpStream,
-    pub(crate) peer: SocketAddr,
+    pub(crate) socket: OwnedFd,
+    pub(crate) peer: Peer,
+}
+
+impl Accepted {
+    /// Registers the socket with the runtime of the calling thread.
+    fn into_stream(self) -> io::Result<Stream> {
+        match self.peer {
+            Peer::Tcp(_) => TcpStream::from_std(self.socket.into()).map(Stream::from),
+            Peer::Unix => UnixStream::from_std(self.socket.into()).map(Stream::from),
+        }
+    }
 }
 
 /// A socket on its way to a core, counted among that core's connections until it arrives.
@@ -42,7 +55,7 @@ impl Handle {
     /// # Errors
     ///
     /// The system gives no thread, or no runtime.
-    pub(crate) fn start(number: usize, core: Arc<Core>) -> std::io::Result<Self> {
+    pub(crate) fn start(number: usize, core: Arc<Core>) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -85,12 +98,15 @@ impl Handle {
 }
 
 /// Serves a connection in a task of its own, on the runtime of the calling thread, which is that of `core`.
-pub(crate) fn serve(core: &Arc<Core>, Accepted { socket, peer }: Accepted) {
+pub(crate) fn serve(core: &Arc<Core>, accepted: Accepted) {
+    let client = Client {
+        peer: accepted.peer,
+        secure: false,
+    };
     // Fails for a socket that is dead already.
-    if let Ok(socket) = tokio::net::TcpStream::from_std(socket) {
-        let client = Client { peer, secure: false };
+    if let Ok(stream) = accepted.into_stream() {
         let counted = Counted::new(core);
-        tokio::spawn(connection::serve(socket.into(), client, core.clone(), counted));
+        tokio::spawn(connection::serve(stream, client, core.clone(), counted));
     }
 }
 
@@ -107,7 +123,6 @@ async fn run(core: &Arc<Core>, mut sockets: mpsc::Receiver<InTransit>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::{Ipv4Addr, TcpListener};
 
     #[test]
     fn a_socket_on_its_way_to_a_core_counts_as_its_connection() {
@@ -133,11 +148,10 @@ mod tests {
     }
 
     fn accepted() -> Accepted {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let peer = listener.local_addr().unwrap();
+        let (socket, _other_end) = std::os::unix::net::UnixStream::pair().unwrap();
         Accepted {
-            socket: TcpStream::connect(peer).unwrap(),
-            peer,
+            socket: socket.into(),
+            peer: Peer::Unix,
         }
     }
 }

@@ -196,7 +196,7 @@ mod tests {
             read: limit,
             write: limit,
         };
-        let link = Link::new(Stream::new(accepted.unwrap().0), Bytes::new(), timeouts);
+        let link = Link::new(accepted.unwrap().0.into(), Bytes::new(), timeouts);
 
         let cut = link.write(out(64 * 1024 * 1024, b'1')).await;
         let next = link.write(out(1, b'2')).await;

@@ -90,19 +90,7 @@ fn is_passed_on(name: &HeaderName) -> bool {
 }
 
 fn forwarded(out: &mut Vec<u8>, headers: &HeaderMap, host: &[u8], client: &Client, believed: bool) {
-    out.extend_from_slice(b"X-Forwarded-For: ");
-    if believed {
-        for value in headers
-            .get_all(X_FORWARDED_FOR)
-            .iter()
-            .filter(|value| !value.is_empty())
-        {
-            out.extend_from_slice(value.as_bytes());
-            out.extend_from_slice(b", ");
-        }
-    }
-    text::address(out, client.peer.ip());
-    out.extend_from_slice(b"\r\n");
+    forwarded_for(out, headers, client, believed);
 
     let given = |name| {
         headers
@@ -117,6 +105,36 @@ fn forwarded(out: &mut Vec<u8>, headers: &HeaderMap, host: &[u8], client: &Clien
         &X_FORWARDED_PROTO,
         given(X_FORWARDED_PROTO).unwrap_or(scheme),
     );
+}
+
+/// The addresses that came, and behind them that of the peer, if it has one.
+fn forwarded_for(out: &mut Vec<u8>, headers: &HeaderMap, client: &Client, believed: bool) {
+    let came = headers
+        .get_all(X_FORWARDED_FOR)
+        .iter()
+        .filter(|value| believed && !value.is_empty());
+    let start = out.len();
+    for value in came {
+        separate(out, start);
+        out.extend_from_slice(value.as_bytes());
+    }
+    if let Some(address) = client.peer.ip() {
+        separate(out, start);
+        text::address(out, address);
+    }
+    if out.len() > start {
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// Writes what stands before an address of X-Forwarded-For, whose line begins at `start`.
+fn separate(out: &mut Vec<u8>, start: usize) {
+    let separator: &[u8] = if out.len() == start {
+        b"X-Forwarded-For: "
+    } else {
+        b", "
+    };
+    out.extend_from_slice(separator);
 }
 
 fn framing(out: &mut Vec<u8>, request: &Request) {

@@ -1,27 +1,29 @@
 //! Whose request it was, for the log: `X-Forwarded-For` counts as far as the proxies that wrote it are trusted.
 //!
-//! Trusted are loopback, private and link-local networks; anybody else may be lying.
+//! Trusted are loopback, private and link-local networks, and whoever may open our Unix socket; anybody else may be
+//! lying.
 
 use std::net::{IpAddr, SocketAddr};
 
 use http::HeaderMap;
 
+use crate::exchange::Peer;
 use crate::text;
 
 /// Who asked, for the log.
 #[derive(Debug, PartialEq)]
 pub(super) enum Remote {
     /// The other end of the connection.
-    Peer(SocketAddr),
+    Peer(Peer),
     /// The client that trusted proxies name.
     Forwarded(IpAddr),
 }
 
 impl Remote {
     /// The rightmost address that no trusted proxy is known by; if all are trusted, the leftmost.
-    pub(super) fn of(headers: &HeaderMap, peer: SocketAddr) -> Self {
+    pub(super) fn of(headers: &HeaderMap, peer: Peer) -> Self {
         let mut remote = Self::Peer(peer);
-        if !is_trusted(peer.ip()) {
+        if !peer.ip().is_none_or(is_trusted) {
             return remote;
         }
         for value in headers.get_all("x-forwarded-for").iter().rev() {
@@ -38,10 +40,11 @@ impl Remote {
         remote
     }
 
-    /// Appends the address, with its port if that is known.
+    /// Appends the address, with its port if that is known, or `unix`.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         match *self {
-            Self::Peer(peer) => text::socket_address(out, peer),
+            Self::Peer(Peer::Tcp(peer)) => text::socket_address(out, peer),
+            Self::Peer(Peer::Unix) => out.extend_from_slice(b"unix"),
             Self::Forwarded(address) => text::address(out, address),
         }
     }
@@ -74,14 +77,17 @@ mod tests {
     use super::*;
 
     fn remote(peer: &str, forwarded: &[&str]) -> String {
+        written(Peer::Tcp(peer.parse().unwrap()), forwarded)
+    }
+
+    fn written(peer: Peer, forwarded: &[&str]) -> String {
         let mut headers = HeaderMap::new();
         for value in forwarded {
             headers.append("x-forwarded-for", HeaderValue::from_str(value).unwrap());
         }
-        match Remote::of(&headers, peer.parse().unwrap()) {
-            Remote::Peer(peer) => peer.to_string(),
-            Remote::Forwarded(address) => address.to_string(),
-        }
+        let mut out = Vec::new();
+        Remote::of(&headers, peer).write(&mut out);
+        String::from_utf8(out).unwrap()
     }
 
     #[test]
@@ -98,5 +104,12 @@ mod tests {
         assert_eq!(remote("8.8.8.8:5", &["1.1.1.1"]), "8.8.8.8:5");
         assert_eq!(remote("10.0.0.1:5", &["1.1.1.1, 9.9.9.9"]), "9.9.9.9");
         assert_eq!(remote("10.0.0.1:5", &["1.1.1.1, nonsense"]), "10.0.0.1:5");
+    }
+
+    #[test]
+    fn who_comes_through_a_unix_socket_is_trusted() {
+        assert_eq!(written(Peer::Unix, &[]), "unix");
+        assert_eq!(written(Peer::Unix, &["1.1.1.1, 10.0.0.1"]), "1.1.1.1");
+        assert_eq!(written(Peer::Unix, &["unix:"]), "unix");
     }
 }
