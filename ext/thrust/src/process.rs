@@ -1,6 +1,6 @@
 //! The wrapped process: started with what we were started with, told what we are told, and its end is ours.
 //!
-//! [`start`] makes the child, [`Process::supervise`] relays signals to it and waits for its end. Nothing else in the
+//! [`start`] makes the child; the supervisor decides what it is told and what its end means. Nothing else in the
 //! program waits for a child: the one [`Reaper`] collects every process that ends, also the orphans that PID 1
 //! inherits.
 
@@ -10,15 +10,18 @@ mod program;
 mod reaper;
 mod signals;
 mod spawn;
+pub(crate) mod terminal;
 
 use std::env;
 use std::ffi::OsString;
+
+use rustix::process::Signal;
 
 pub(crate) use self::end::End;
 pub(crate) use self::error::StartError;
 use self::error::StartFault;
 pub(crate) use self::reaper::{Process, Reaper};
-pub(crate) use self::signals::{Signals, Stop};
+pub(crate) use self::signals::{Signals, Stop, Told};
 pub(crate) use self::spawn::{Changes, Start};
 
 /// The command line of the wrapped process: the words after our own options.
@@ -65,6 +68,16 @@ pub(crate) fn start(reaper: &Reaper, start: &Start<'_>) -> Result<Process, Start
         command: start.command.clone(),
         fault,
     })
+}
+
+impl Process {
+    /// Passes on to the child what we were sent; `name` is the signal's in the log.
+    pub(crate) fn relay(&self, signal: Signal, name: &str) {
+        tracing::info!(signal = name, "Relaying signal to upstream process");
+        if let Err(error) = self.signal(signal) {
+            tracing::error!(signal = name, %error, "Failed to relay signal to upstream process");
+        }
+    }
 }
 
 /// Held by every unit test that has children: a reaper takes all there are, also those of other tests.

@@ -18,7 +18,7 @@ use self::crash::Crashes;
 use self::generation::Generation;
 use crate::config::Config;
 use crate::front::Front;
-use crate::process::{Command, End, Reaper, Signals, Stop};
+use crate::process::{Command, End, Reaper, Signals, Told};
 use crate::service::Service;
 use crate::upstream::Target;
 
@@ -71,8 +71,8 @@ impl Plan {
 enum Event {
     /// The current generation ended by itself.
     Ended(End),
-    /// We were told to end.
-    Stop(Stop),
+    /// We were sent a signal.
+    Told(Told),
 }
 
 impl Supervisor {
@@ -89,7 +89,10 @@ impl Supervisor {
         let mut crashes = Crashes::default();
         loop {
             match self.next_event(&current, signals).await {
-                Event::Stop(stop) => return self.end(&current, stop, signals).await,
+                Event::Told(Told::Stop(stop)) => return self.end(&current, stop, signals).await,
+                Event::Told(Told::Relay(relayed)) => {
+                    current.process.relay(relayed.signal(), relayed.name());
+                }
                 Event::Ended(end) => {
                     tracing::info!(pid = current.pid(), how = %end, "Upstream process ended");
                     if !self.plan.restart_enabled {
@@ -113,7 +116,7 @@ impl Supervisor {
         tokio::select! {
             biased;
             end = current.process.ended() => Event::Ended(end),
-            stop = signals.next() => Event::Stop(stop),
+            told = signals.next() => Event::Told(told),
             never = self.watch(current) => match never {},
             never = self.explain_waits(current) => match never {},
         }

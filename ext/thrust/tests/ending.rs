@@ -246,29 +246,11 @@ fn signals_that_mean_nothing_to_us_end_nobody() {
     let target = TestTarget::echoing();
     let proxy = Launch::before(&target).start();
 
-    for signal in [
-        Signal::USR1,
-        Signal::USR2,
-        Signal::ALARM,
-        Signal::WINCH,
-        Signal::PIPE,
-    ] {
+    for signal in [Signal::ALARM, Signal::PIPE] {
         proxy.signal(signal);
 
         assert_eq!(proxy.connect().get("/").status(), 200, "{signal:?}");
     }
     proxy.signal(Signal::TERM);
     assert_eq!(proxy.wait_exit().code(), Some(143));
-}
-
-#[test]
-#[cfg(target_os = "linux")]
-fn a_hangup_ends_the_command_with_us() {
-    let proxy = Launch::shell("echo ready; exec sleep 1000").start();
-    proxy.wait_for_line("ready");
-
-    proxy.signal(Signal::HUP);
-
-    // Waits for the end of all that could still write.
-    assert_eq!(proxy.wait_exit().signal(), Some(1));
 }

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::Supervisor;
 use super::generation::Generation;
-use crate::process::Signals;
+use crate::process::{Signals, Told};
 
 /// The first pause.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -60,9 +60,17 @@ impl Supervisor {
         loop {
             let pause = crashes.next_pause();
             tracing::warn!(pause = ?pause, "Starting the upstream process again after a pause");
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                _ = signals.next() => return None,
+            let due = tokio::time::sleep(pause);
+            tokio::pin!(due);
+            loop {
+                tokio::select! {
+                    () = &mut due => break,
+                    told = signals.next() => match told {
+                        Told::Stop(_) => return None,
+                        // Nobody is there to be told.
+                        Told::Relay(_) => {}
+                    },
+                }
             }
             number += 1;
             match self.start(number, ended.target.clone()) {

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::Supervisor;
 use super::generation::Generation;
-use crate::process::{Signals, Stop};
+use crate::process::{Signals, Stop, Told, terminal};
 
 /// What clients have at least to take the last bytes once the app has ended, and whatever that ended with it.
 const LAST_BYTES: Duration = Duration::from_secs(1);
@@ -32,10 +32,13 @@ impl Supervisor {
                 tokio::select! {
                     biased;
                     end = current.process.ended() => break end,
-                    again = signals.next() => {
-                        insistence += 1;
-                        insist(current, again, insistence);
-                    }
+                    told = signals.next() => match told {
+                        Told::Stop(again) => {
+                            insistence += 1;
+                            insist(current, again, insistence);
+                        }
+                        Told::Relay(relayed) => current.process.relay(relayed.signal(), relayed.name()),
+                    },
                     () = &mut leaving, if !left => left = true,
                 }
             }
@@ -54,7 +57,7 @@ impl Supervisor {
             self.front.close().await;
             self.front.drain(self.plan.drain_timeout).await;
         } else {
-            let has_told_all = false;
+            let has_told_all = stop == Stop::Interrupt && terminal::is_foreground();
             sleep(self.plan.shutdown_delay).await;
             self.front.close().await;
             self.front.drain(self.plan.drain_timeout).await;

@@ -87,9 +87,6 @@ impl Generation {
     /// Passes on to the child what we were told.
     pub(super) fn relay(&self, stop: Stop) {
         self.told.store(true, Ordering::Relaxed);
-        tracing::info!(signal = stop.name(), "Relaying signal to upstream process");
-        if let Err(error) = self.process.signal(stop.signal()) {
-            tracing::error!(signal = stop.name(), %error, "Failed to relay signal to upstream process");
-        }
+        self.process.relay(stop.signal(), stop.name());
     }
 }

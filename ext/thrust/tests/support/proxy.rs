@@ -58,9 +58,10 @@ impl Launch {
         self
     }
 
-    /// Lets another program start thrust, one that execs its arguments: `prlimit`, `setsid`, `env`.
+    /// Lets another program start thrust, one that runs its arguments: `prlimit`, `setsid`, `env`. Of several, the
+    /// last is started first.
     pub(crate) fn through<W: AsRef<OsStr>>(mut self, words: impl IntoIterator<Item = W>) -> Self {
-        self.through = owned(words);
+        self.through.splice(..0, owned(words));
         self
     }
 

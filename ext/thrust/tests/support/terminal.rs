@@ -9,6 +9,7 @@ use std::thread;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
 
 use super::{Launch, end_of, eventually};
 
@@ -20,7 +21,8 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
-    /// Starts the proxy as the first process of a new session, with the terminal for stdin, stdout and stderr.
+    /// Starts the proxy, or what it is to be started through, as the first process of a new session, with the terminal
+    /// for stdin, stdout and stderr.
     pub(crate) fn start(launch: Launch) -> Self {
         let keys =
             openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).expect("a free pty");
@@ -38,7 +40,7 @@ impl Terminal {
             .expect("the pty's other end");
         let another = || line.try_clone().expect("a free descriptor");
 
-        // setsid execs in place, so the child is thrust itself.
+        // setsid execs in place, so the child is what comes next.
         let mut command = launch.through(["setsid", "--ctty"]).command();
         command.stdin(another()).stdout(another()).stderr(another());
         let child = command
@@ -47,6 +49,22 @@ impl Terminal {
         let keys = File::from(keys);
         let screen = watch(keys.try_clone().expect("a free descriptor"));
         Self { child, keys, screen }
+    }
+
+    /// The process that was started: the proxy, unless it was started through something that stays.
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    /// Gives the window another size, as a person does who pulls at its corner.
+    pub(crate) fn resize(&self, rows: u16, columns: u16) {
+        let size = Winsize {
+            ws_row: rows,
+            ws_col: columns,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        tcsetwinsize(&self.keys, size).expect("the terminal is open");
     }
 
     /// Presses keys; `\x03` is Ctrl-C, `\x04` Ctrl-D, `\n` Return.
