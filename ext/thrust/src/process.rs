@@ -10,6 +10,7 @@ mod program;
 mod reaper;
 mod signals;
 mod spawn;
+pub(crate) mod systemd;
 pub(crate) mod terminal;
 
 use std::env;
