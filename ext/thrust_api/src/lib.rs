@@ -1,6 +1,7 @@
 //! What may be said to the proxy from outside.
 
-pub mod address;
 mod path;
+pub mod address;
+pub mod message;
 pub mod settings;
 pub mod units;
