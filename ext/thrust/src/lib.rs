@@ -8,6 +8,7 @@ mod buffer;
 pub mod cli;
 pub mod config;
 mod connection;
+pub mod control;
 mod core;
 mod date;
 mod error;

@@ -1,7 +1,8 @@
 //! What may be said to the proxy from outside.
 
-mod path;
 pub mod address;
+pub mod client;
 pub mod message;
+mod path;
 pub mod settings;
 pub mod units;
