@@ -9,5 +9,6 @@ Rails.application.routes.draw do
   get "downloads/:megabytes" => "downloads#show", as: :download, megabytes: /\d{1,4}/
   get "events/:id" => "events#show", as: :events
   post "events/:id" => "events#create"
+  get "ticks/:count" => "ticks#show", as: :ticks, count: /\d{1,3}/
   get "slow/:seconds" => "slow#show", as: :slow, seconds: /\d{1,2}/
 end

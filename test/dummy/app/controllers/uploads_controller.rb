@@ -7,6 +7,7 @@ class UploadsController < ApplicationController
   skip_forgery_protection
 
   def create
+    Ledger.note(request.headers["X-Request-Id"])
     digest = Digest::SHA256.new
     size = 0
     while piece = source.read(PIECE)
