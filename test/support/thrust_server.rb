@@ -2,7 +2,10 @@
 
 require "json"
 require "net/http"
+require "open3"
 require "socket"
+require "tempfile"
+require "timeout"
 
 # `exe/thrust COMMAND` in the example app's directory, on free ports.
 class ThrustServer
@@ -11,6 +14,7 @@ class ThrustServer
   RAILS = %w[bin/rails server].freeze
   LAUNCHER = [ RbConfig.ruby, File.join(DummyApp::PROJECT, "exe/thrust") ].freeze
   BOOT = 60 # seconds for Rails to answer on a busy machine
+  COMMAND = 90 # seconds for a command to a running thrust; a restart contains a boot
 
   attr_reader :port, :target_port, :pid
 
@@ -19,6 +23,7 @@ class ThrustServer
     DummyApp.prepare
     @target_port = free_port
     @lines = []
+    @ledger = Tempfile.new("ledger")
     spawn([ *launcher, *command ], environment)
     @port = eventually("the line Server started", within: BOOT) { port_in_log }
     eventually("the app's answer", within: BOOT) { get("/up").code.to_i < 500 } if ready
@@ -44,6 +49,18 @@ class ThrustServer
 
   def signal(name)
     Process.kill(name, pid)
+  end
+
+  # Where the app notes which requests it has seen.
+  def ledger
+    @ledger.path
+  end
+
+  # Runs `thrust WORDS` beside this server. What it wrote, and its Process::Status.
+  def command(*words)
+    Bundler.with_unbundled_env do
+      Timeout.timeout(COMMAND) { Open3.capture2e(*LAUNCHER, *words, chdir: DummyApp::ROOT, stdin_data: "") }
+    end
   end
 
   # What both processes wrote to stdout and stderr so far.
@@ -81,6 +98,7 @@ class ThrustServer
     wait
   ensure
     @reader&.join(5)
+    @ledger&.unlink
   end
 
   private
@@ -88,7 +106,8 @@ class ThrustServer
     def spawn(words, environment)
       output, input = IO.pipe
       variables = DummyApp::ENVIRONMENT.merge(
-        "THRUSTER_HTTP_PORT" => "0", "THRUSTER_TARGET_PORT" => target_port.to_s, "THRUSTER_LOG_FORMAT" => "json"
+        "THRUSTER_HTTP_PORT" => "0", "THRUSTER_TARGET_PORT" => target_port.to_s, "THRUSTER_LOG_FORMAT" => "json",
+        "LEDGER" => ledger
       ).merge(environment)
       @pid = Bundler.with_unbundled_env do
         Process.spawn(variables, *words, chdir: DummyApp::ROOT, in: File::NULL, out: input, err: input, pgroup: true)
