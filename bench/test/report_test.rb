@@ -24,6 +24,10 @@ class ReportTest < Minitest::Test
     assert_match(/≤ 6 KiB \*\*missed\*\*/, line("idle", [ { nginx: 0.5, thrust: 6.1 } ]))
   end
 
+  def test_a_start_has_a_time_and_nothing_to_compare_with
+    assert_match(/^\| start +\| – +\| 8\.20 ms +\| – +\| 10 ms +\| – +\| 0 +\|$/, line("start", [ { thrust: 8.2 } ]))
+  end
+
   def test_a_report_is_saved_beside_an_earlier_one_of_the_same_commit
     result = result_of("w1", [ { nginx: 10, thrust: 9 } ])
     report = Bench::Report.new([ result ], settings: "")

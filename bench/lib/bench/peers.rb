@@ -16,12 +16,7 @@ module Bench
 
     # Starts it, its app included, with files in `directory`, and waits until both answer.
     def start(workload, directory)
-      @threads = workload.threads
-      @cores = Host.cores(@threads)
-      @directory = directory
-      FileUtils.mkdir_p(directory)
-      @app_port = Host.free_port
-      @port = Host.free_port
+      prepare(workload, directory)
       start_processes
       @server.wait_for("http://127.0.0.1:#{@port}/1k")
     end
@@ -32,7 +27,7 @@ module Bench
 
     def running? = @server.running?
 
-    def supports?(_workload) = true
+    def supports?(workload) = !workload.wrapped?
 
     def url(workload) = "http://127.0.0.1:#{port_for(workload)}#{workload.path}"
 
@@ -49,6 +44,15 @@ module Bench
     def log_path = @server.log_path
 
     private
+
+    def prepare(workload, directory)
+      @threads = workload.threads
+      @cores = Host.cores(@threads)
+      @directory = directory
+      FileUtils.mkdir_p(directory)
+      @app_port = Host.free_port
+      @port = Host.free_port
+    end
 
     def port_for(_workload) = @port
 

@@ -35,7 +35,8 @@ module Bench
         # Benchmark, #{Host.today}, commit #{Host.commit}
 
         #{Host.describe}. #{@settings}.
-        CPU per request in µs and its ratio to nginx in the same round: median (min–max). idle: KiB of RSS per connection.
+        CPU per request in µs and its ratio to nginx in the same round: median (min–max). idle: KiB of RSS per connection;
+        start: ms from exec to listening.
       TEXT
     end
 
@@ -45,7 +46,7 @@ module Bench
 
     def comparison(result)
       workload = result.workload
-      [ workload.name, cost(result, BASE), cost(result, OURS), ratio(result, OURS), limit(workload.goal),
+      [ workload.name, cost(result, BASE), cost(result, OURS), ratio(result, OURS), limit(workload, workload.goal),
         bar(result), *others.map { ratio(result, _1) }, all_faults(result) ]
     end
 
@@ -77,10 +78,11 @@ module Bench
       workload = result.workload
       return NONE unless workload.bar
 
-      judged = workload.idle? ? result.cost(OURS) : result.ratio(OURS, BASE)
-      return "≤ #{limit(workload.bar)}" if judged.nil? || result.faulty?
+      limit = "≤ #{limit(workload, workload.bar)}"
+      judged = workload.compared? ? result.ratio(OURS, BASE) : result.cost(OURS)
+      return limit if judged.nil? || result.faulty?
 
-      "≤ #{limit(workload.bar)} #{judged.median <= workload.bar ? "met" : "**missed**"}"
+      "#{limit} #{judged.median <= workload.bar ? "met" : "**missed**"}"
     end
 
     def all_faults(result)
@@ -97,7 +99,11 @@ module Bench
     # Text from elsewhere must not break the table.
     def cell(text) = text.tr("\n|", "  ")
 
-    def limit(value) = value.nil? ? NONE : value.is_a?(Integer) ? "#{value} KiB" : format("%.2f", value)
+    def limit(workload, value)
+      return NONE if value.nil?
+
+      workload.compared? ? format("%.2f", value) : "#{value} #{workload.unit}"
+    end
 
     def range(spread) = spread ? "(#{round(spread.min)}–#{round(spread.max)})" : NONE
 

@@ -36,10 +36,10 @@ module Bench
     def rounds(workload, peers, directory)
       progress = ->(number, round) { report_round(workload, number, round) }
       shared = { rounds: @options.rounds, directory:, progress: }
-      if workload.idle?
-        IdleRounds.new(workload, peers, connections: @options.connections, **shared)
-      else
-        CpuRounds.new(workload, peers, seconds: @options.seconds, **shared)
+      case workload.measure
+      when :memory then IdleRounds.new(workload, peers, connections: @options.connections, **shared)
+      when :start then StartRounds.new(workload, peers, **shared)
+      else CpuRounds.new(workload, peers, seconds: @options.seconds, **shared)
       end
     end
 

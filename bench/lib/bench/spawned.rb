@@ -3,22 +3,26 @@
 require "net/http"
 
 module Bench
-  # A program that was started on given cores, in a process group of its own, with its output in a file.
+  # A program that was started on given cores (nil: on any), in a process group of its own, with its output in a file.
   class Spawned
     START_SECONDS = 15
     STOP_SECONDS = 5
     # For one try of `wait_for`: a proxy may hold a request until its app has booted.
     TRY_SECONDS = 2
 
-    attr_reader :pid, :log_path
+    # `started_at` is when its exec was done.
+    attr_reader :pid, :log_path, :started_at
 
     def initialize(*command, cores:, env:, log_path:)
       @name = File.basename(command.first)
       @log_path = log_path
       environment = { "PATH" => ENV.fetch("PATH"), "HOME" => File.dirname(log_path) }.merge(env)
       # taskset becomes the program, so the pid is the program's own. Appending, so that the log may be emptied.
-      @pid = Process.spawn(environment, "taskset", "-c", cores.join(","), *command,
+      command = [ "taskset", "-c", cores.join(","), *command ] if cores
+      @pid = Process.spawn(environment, *command,
         out: [ log_path, "a" ], err: [ "#{log_path}.err", "a" ], unsetenv_others: true, pgroup: true)
+      # spawn returns when the child has become the program: it must tell a failed exec from a good one.
+      @started_at = Clock.now
     end
 
     # Returns once `GET url` gets 200.
@@ -29,6 +33,19 @@ module Bench
         raise Error, "#{@name} did not answer #{url} within #{START_SECONDS} s: #{last_words}" if Clock.now > deadline
 
         sleep 0.05
+      end
+    end
+
+    # Returns as soon as the port of this machine accepts connections. Looks without a pause: it is for measuring.
+    def wait_for_listener(port)
+      deadline = Clock.now + START_SECONDS
+      begin
+        TCPSocket.new("127.0.0.1", port).close
+      rescue Errno::ECONNREFUSED
+        raise Error, "#{@name} ended while starting: #{last_words}" unless running?
+        raise Error, "#{@name} did not listen on #{port} within #{START_SECONDS} s: #{last_words}" if Clock.now > deadline
+
+        retry
       end
     end
 

@@ -1,15 +1,17 @@
 # frozen_string_literal: true
 
 module Bench
-  # One row of the ladder. `goal` and `bar` bound the ratio to nginx, or for `idle` the KiB per connection.
-  Workload = Data.define(:name, :what, :path, :load, :threads, :goal, :bar) do
-    def initialize(name:, what:, load:, path: "/1k", threads: 1, goal: nil, bar: nil) = super
+  # One row of the ladder. `measure` says what its figure is: :cpu per request, :memory per idle connection, or the time
+  # of a :start. `goal` and `bar` bound the ratio to nginx for :cpu, and the figure itself for the others.
+  Workload = Data.define(:name, :what, :path, :load, :threads, :measure, :goal, :bar) do
+    def initialize(name:, what:, load: nil, path: "/1k", threads: 1, measure: :cpu, goal: nil, bar: nil) = super
 
-    # Idle connections are not driven by a generator: `load` is nil.
-    def idle? = load.nil?
-    def protocol = idle? ? :http1 : load.protocol
+    def compared? = measure == :cpu
+    # Only what starts its app itself can take part.
+    def wrapped? = measure == :start
+    def protocol = load ? load.protocol : :http1
     def upload? = load.respond_to?(:script) && !load.script.nil?
-    def unit = idle? ? "KiB" : "µs"
+    def unit = { cpu: "µs", memory: "KiB", start: "ms" }.fetch(measure)
   end
 
   # Rows are added here and nowhere else, as long as wrk or h2load can drive them.
@@ -33,9 +35,10 @@ module Bench
       load: Load::H2load.new(connections: 10, streams: 100), goal: 0.70, bar: 0.90),
     Workload.new(name: "h2w1s", what: "the same, 10 streams each",
       load: Load::H2load.new(connections: 10, streams: 10), goal: 1.00),
-    Workload.new(name: "idle", what: "memory per idle connection", load: nil, goal: 4, bar: 6)
+    Workload.new(name: "idle", what: "memory per idle connection", measure: :memory, goal: 4, bar: 6),
+    Workload.new(name: "start", what: "time from exec to listening", measure: :start, goal: 10)
   ].to_h { |workload| [ workload.name, workload ] }.freeze
 
   # What runs when no workload is named.
-  USUAL_WORKLOADS = %w[w1 w1x2 n10k n100k up10m h2w1 idle].freeze
+  USUAL_WORKLOADS = %w[w1 w1x2 n10k n100k up10m h2w1 idle start].freeze
 end

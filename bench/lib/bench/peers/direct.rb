@@ -5,7 +5,7 @@ module Bench
     # The app alone, where a proxy would be: what asking and answering cost at least.
     class Direct < Peer
       # It keeps connections that a client asks to close.
-      def supports?(workload) = workload.protocol == :http1 && workload.name != "close"
+      def supports?(workload) = super && workload.protocol == :http1 && workload.name != "close"
 
       def forwarded_headers = []
 

@@ -10,7 +10,7 @@ module Bench
       end
 
       # It offers HTTP/2 on TLS only.
-      def supports?(workload) = workload.protocol == :http1
+      def supports?(workload) = super && workload.protocol == :http1
 
       def forwarded_headers = super - %w[X-Request-Start X-Request-Id]
 

@@ -10,14 +10,26 @@ module Bench
         @original = original
       end
 
+      def supports?(_workload) = true
+
+      # Seconds from exec until a connection is accepted, on any core. It is stopped again afterwards.
+      def time_start(workload, directory)
+        prepare(workload, directory)
+        start_processes(cores: nil)
+        @server.wait_for_listener(@port)
+        Clock.now - @server.started_at
+      ensure
+        stop
+      end
+
       # The original makes no request ids.
       def forwarded_headers = @original ? super - %w[X-Request-Id] : super
 
       private
 
-      def start_processes
+      def start_processes(cores: @cores.server)
         # The child would run on our cores; taskset moves it to the app's, then becomes it.
-        @server = spawn(@executable, "taskset", "-c", @cores.load.join(","), @app, cores: @cores.server, log: name, env:)
+        @server = spawn(@executable, "taskset", "-c", @cores.load.join(","), @app, cores:, log: name, env:)
       end
 
       def env
