@@ -160,7 +160,7 @@ fn app_port(
     }
 }
 
-fn free_port() -> Result<u16, PortError> {
+pub(crate) fn free_port() -> Result<u16, PortError> {
     socket::free_port().map_err(|source| PortError::NoneFree { source })
 }
 

@@ -1,5 +1,6 @@
 //! One run of the proxy: makes the cores, the front, the service and the supervisor, and lets them run.
 
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::io;
 use std::process::ExitCode;
@@ -8,16 +9,18 @@ use std::sync::Arc;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::config::{Config, LogLevel};
+use crate::control::{Control, Directory};
 use crate::core::Core;
 use crate::error::chain;
 use crate::front::Front;
 use crate::listener;
 use crate::log::Log;
 use crate::ports::Ports;
+use crate::process::systemd::Notify;
 use crate::process::{Reaper, Signals};
 use crate::service::Service;
 use crate::stages::error_pages::ErrorPages;
-use crate::supervisor::{FAILURE, Plan, Supervisor};
+use crate::supervisor::{FAILURE, Plan, Progress, Supervisor};
 use crate::threads::Handle;
 use crate::upstream::Target;
 
@@ -60,13 +63,17 @@ fn start(config: &Config, ports: Ports, plan: Plan, log: &Log) -> Result<u8, Den
         here.flush_log_in_time();
         front.open(vec![listener::watch(ports.listener.into()).map_err(denied("watch on the listener"))?]);
         tracing::info!(http = format!(":{}", ports.http_port), "Server started");
+        let (control, mut asked) = Control::start(Directory::open());
         let supervisor = Supervisor {
             plan,
             service: service.clone(),
             front,
             reaper,
+            notify: Notify::inherited(),
+            control: RefCell::new(control),
+            progress: Progress::new(vec![format!(":{}", ports.http_port)]),
         };
-        let status = supervisor.run(target, &mut signals).await;
+        let status = supervisor.run(target, &mut signals, &mut asked).await;
         Ok((status, supervisor))
     });
     // Ends what did not end in time, and with it the last log lines are written.

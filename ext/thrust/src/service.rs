@@ -3,6 +3,7 @@
 //! A generation is asked through one [`Upstream`] a core. [`Service::switch`] puts the next one in its place; a request
 //! that came too late for the old one goes to the new one by itself.
 
+pub(crate) mod health;
 mod hold;
 
 use std::sync::Arc;

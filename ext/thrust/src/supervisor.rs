@@ -7,19 +7,31 @@ mod boot;
 mod crash;
 mod ending;
 mod generation;
+mod restart;
+mod retire;
+mod status;
 
+use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::Rlimit;
+use thrust_api::message::{Command as Asking, FailureKind, Outcome, State};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use self::crash::Crashes;
 use self::generation::Generation;
+use self::restart::{Restart, Switched};
+use self::retire::Previous;
 use crate::config::Config;
+use crate::control::{Asked, Control};
 use crate::front::Front;
+use crate::process::systemd::Notify;
 use crate::process::{Command, End, Reaper, Signals, Told};
 use crate::service::Service;
+use crate::service::health::Check;
 use crate::upstream::Target;
 
 /// The exit status when we, and not the wrapped process, are the reason for the end.
@@ -32,6 +44,9 @@ pub(crate) struct Supervisor {
     pub(crate) service: Arc<Service>,
     pub(crate) front: Front,
     pub(crate) reaper: Reaper,
+    pub(crate) notify: Notify,
+    pub(crate) control: RefCell<Control>,
+    pub(crate) progress: Progress,
 }
 
 /// What is to be done about the wrapped process.
@@ -42,6 +57,12 @@ pub(crate) struct Plan {
     descriptors: Rlimit,
     /// Where later generations start; `None` for where we were started.
     directory: Option<PathBuf>,
+    /// What the app is asked to find out whether it is ready,
+    check: Check,
+    /// and whether it is asked at its first boot, too.
+    checked_at_boot: bool,
+    /// How long a later generation may take to become ready.
+    boot_timeout: Duration,
     /// How long we still take requests after a signal to end.
     shutdown_delay: Duration,
     /// How long requests under way may take to end.
@@ -59,10 +80,36 @@ impl Plan {
             command,
             descriptors,
             directory: config.directory.clone(),
+            check: Check::new(config.health_path.as_deref(), &config.health_host),
+            checked_at_boot: config.health_path.is_some(),
+            boot_timeout: config.boot_timeout,
             shutdown_delay: config.shutdown_delay,
             drain_timeout: config.drain_timeout,
             stop_timeout: config.stop_timeout,
             restart_enabled: config.restart_enabled,
+        }
+    }
+}
+
+/// How far we are, for those who ask.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    started: Instant,
+    state: Cell<State>,
+    /// The addresses that are listened on.
+    listening: Vec<String>,
+    /// Generations that were replaced and have not ended yet.
+    previous: Previous,
+}
+
+impl Progress {
+    /// The run begins now.
+    pub(crate) fn new(listening: Vec<String>) -> Self {
+        Self {
+            started: Instant::now(),
+            state: Cell::new(State::Booting),
+            listening,
+            previous: Previous::default(),
         }
     }
 }
@@ -73,13 +120,22 @@ enum Event {
     Ended(End),
     /// We were sent a signal.
     Told(Told),
+    /// We were asked something.
+    Asked(Asked),
+    /// The next generation took over, unless it failed.
+    Restarted(Option<Switched>),
 }
 
 impl Supervisor {
     /// Starts the app, which is to listen on `target`, keeps it, and ends with it. Returns the status to exit with.
-    pub(crate) async fn run(&self, target: Target, signals: &mut Signals) -> u8 {
-        let mut current = match self.start(1, target) {
-            Ok(generation) => generation,
+    pub(crate) async fn run(
+        &self,
+        target: Target,
+        signals: &mut Signals,
+        asked: &mut mpsc::Receiver<Asked>,
+    ) -> u8 {
+        let mut current = match self.start(1, target, None) {
+            Ok(generation) => Arc::new(generation),
             Err(error) => {
                 error.log();
                 self.leave().await;
@@ -87,20 +143,33 @@ impl Supervisor {
             }
         };
         let mut crashes = Crashes::default();
+        let mut restart = Restart::default();
         loop {
-            match self.next_event(&current, signals).await {
-                Event::Told(Told::Stop(stop)) => return self.end(&current, stop, signals).await,
+            match self.next_event(&current, signals, asked, &mut restart).await {
+                Event::Told(Told::Stop(stop)) => {
+                    restart.abandon();
+                    return self.end(&current, stop, signals, asked).await;
+                }
                 Event::Told(Told::Relay(relayed)) => {
                     current.process.relay(relayed.signal(), relayed.name());
                 }
+                Event::Asked(asked) => self.answer(asked, &current, &mut restart),
+                Event::Restarted(None) => {}
+                Event::Restarted(Some(switched)) => self.succeed(&mut current, switched),
                 Event::Ended(end) => {
                     tracing::info!(pid = current.pid(), how = %end, "Upstream process ended");
-                    if !self.plan.restart_enabled {
-                        self.leave().await;
-                        return end.status();
+                    self.service.await_app();
+                    if let Some(switched) = self.await_successor(&mut restart, signals).await {
+                        self.succeed(&mut current, switched);
+                        continue;
                     }
-                    match self.start_again(&current, &mut crashes, signals).await {
-                        Some(generation) => current = generation,
+                    let next = if self.plan.restart_enabled {
+                        self.start_again(&current, &mut crashes, signals).await
+                    } else {
+                        None
+                    };
+                    match next {
+                        Some(next) => current = Arc::new(next),
                         None => {
                             self.leave().await;
                             return end.status();
@@ -111,14 +180,35 @@ impl Supervisor {
         }
     }
 
-    async fn next_event(&self, current: &Generation, signals: &mut Signals) -> Event {
+    async fn next_event<'a>(
+        &'a self,
+        current: &Generation,
+        signals: &mut Signals,
+        asked: &mut mpsc::Receiver<Asked>,
+        restart: &mut Restart<'a>,
+    ) -> Event {
         // The end comes first: there is no use in telling anything to a child that is gone.
         tokio::select! {
             biased;
             end = current.process.ended() => Event::Ended(end),
             told = signals.next() => Event::Told(told),
+            switched = restart.done() => Event::Restarted(switched),
+            Some(asked) = asked.recv() => Event::Asked(asked),
             never = self.watch(current) => match never {},
             never = self.explain_waits(current) => match never {},
+        }
+    }
+
+    /// Does what was asked, or begins to.
+    fn answer<'a>(&'a self, asked: Asked, current: &Arc<Generation>, restart: &mut Restart<'a>) {
+        let Asked { command, reply, .. } = asked;
+        match command {
+            Asking::Status => reply.ok(Outcome::Status(Box::new(self.status(current, restart.is_under_way())))),
+            Asking::Restart { .. } | Asking::Upgrade { .. } if restart.is_under_way() => {
+                reply.error(FailureKind::Busy, "a restart is under way already; `thrust status` shows how far it is");
+            }
+            Asking::Restart { timeout } => restart.begin(self.restart(current.clone(), timeout, reply)),
+            Asking::Upgrade { .. } => reply.error(FailureKind::Unavailable, "not built"),
         }
     }
 }

@@ -138,10 +138,12 @@ impl Process {
 
     /// Waits for its end; returns at once if it is over. May be dropped and called again, and by several.
     pub(crate) async fn ended(&self) -> End {
-        match self.ended.clone().wait_for(Option::is_some).await.as_deref() {
-            Ok(Some(end)) => *end,
+        let mut ended = self.ended.clone();
+        let end = ended.wait_for(Option::is_some).await.ok().and_then(|end| *end);
+        match end {
+            Some(end) => end,
             // The sender lives until it has sent.
-            Ok(None) | Err(_) => future::pending().await,
+            None => future::pending().await,
         }
     }
 

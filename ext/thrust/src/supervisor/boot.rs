@@ -1,18 +1,43 @@
-//! What is known about an app while it comes and goes: whether it accepts connections, and why it does not.
+//! What is known about an app while it comes and goes: whether it accepts connections, whether it works.
 
 use std::convert::Infallible;
 
 use super::Supervisor;
 use super::generation::Generation;
+use crate::service::health::until_ready;
 
 impl Supervisor {
-    /// Lets requests go on whenever the app accepts connections again. May be dropped and called again at any time.
+    /// Lets requests go on whenever the app accepts connections again, and says when it is ready. May be dropped and
+    /// called again at any time.
     pub(super) async fn watch(&self, current: &Generation) -> Infallible {
         loop {
+            if !current.was_ready() || !self.service.is_accepting() {
+                self.service.accepting().await;
+                current.note_accepting();
+            }
+            if !current.was_ready() {
+                self.boot(current).await;
+                current.note_ready();
+                self.welcome();
+            }
             self.service.refusing().await;
-            self.service.accepting().await;
-            current.note_accepting();
+        }
+    }
+
+    /// Waits until an app that accepts connections works.
+    async fn boot(&self, current: &Generation) {
+        // An app that nobody told us how to ask is not asked: it would find the request in its log.
+        if self.plan.checked_at_boot {
+            let ready = until_ready(|| current.target.connect(), &self.plan.check, None).await;
+            debug_assert!(ready.is_ok(), "it has no limit");
+        }
+    }
+
+    /// Tells everybody that requests are welcome.
+    pub(super) fn welcome(&self) {
+        if !self.service.is_ready() {
             self.service.set_ready(true);
+            self.notify.ready();
         }
     }
 

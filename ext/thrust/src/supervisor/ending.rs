@@ -5,10 +5,13 @@
 
 use std::time::Duration;
 
+use thrust_api::message::{Command as Asking, FailureKind, Outcome, State};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::Supervisor;
 use super::generation::Generation;
+use crate::control::Asked;
 use crate::process::{Signals, Stop, Told, terminal};
 
 /// What clients have at least to take the last bytes once the app has ended, and whatever that ended with it.
@@ -20,10 +23,18 @@ const LOOK: Duration = Duration::from_millis(25);
 
 impl Supervisor {
     /// Ends because we were told to. Returns the status to exit with, the app's own.
-    pub(super) async fn end(&self, current: &Generation, stop: Stop, signals: &mut Signals) -> u8 {
+    pub(super) async fn end(
+        &self,
+        current: &Generation,
+        stop: Stop,
+        signals: &mut Signals,
+        asked: &mut mpsc::Receiver<Asked>,
+    ) -> u8 {
         let told = Instant::now();
         tracing::info!(signal = stop.name(), "Told to end; finishing requests first");
         self.service.set_ready(false);
+        self.notify.stopping();
+        self.progress.state.set(State::Draining);
         let mut insistence = 1;
         let ended = {
             let mut leaving = std::pin::pin!(self.end_app(current, stop, told));
@@ -39,6 +50,7 @@ impl Supervisor {
                         }
                         Told::Relay(relayed) => current.process.relay(relayed.signal(), relayed.name()),
                     },
+                    Some(asked) = asked.recv() => self.answer_at_the_end(asked, current),
                     () = &mut leaving, if !left => left = true,
                 }
             }
@@ -46,6 +58,15 @@ impl Supervisor {
         tracing::debug!(pid = current.pid(), how = %ended, "Upstream process ended");
         self.finish(told + self.plan.drain_timeout).await;
         ended.status()
+    }
+
+    fn answer_at_the_end(&self, asked: Asked, current: &Generation) {
+        match asked.command {
+            Asking::Status => asked.reply.ok(Outcome::Status(Box::new(self.status(current, false)))),
+            Asking::Restart { .. } | Asking::Upgrade { .. } => {
+                asked.reply.error(FailureKind::Unavailable, "this thrust is ending");
+            }
+        }
     }
 
     /// Brings the app to its end; returns once nothing is left to be done about it.
@@ -70,6 +91,7 @@ impl Supervisor {
                 current.relay(stop);
             }
         }
+        self.progress.state.set(State::Stopping);
         if let Some(limit) = self.plan.stop_timeout {
             sleep(limit).await;
             tracing::warn!(
@@ -105,6 +127,7 @@ impl Supervisor {
     /// The last of the end, once the app is gone; `due` is when requests should have been finished.
     async fn finish(&self, due: Instant) {
         tracing::info!("Server stopping");
+        self.progress.state.set(State::Stopping);
         self.service.set_ready(false);
         self.service.give_up();
         self.front.close().await;

@@ -1,5 +1,6 @@
 //! One generation of the app: a child, and where it listens.
 
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::process::Signal;
@@ -8,26 +9,39 @@ use super::Supervisor;
 use crate::process::{self, Changes, Process, Start, StartError, Stop};
 use crate::upstream::Target;
 
+/// The variable that tells Rails and Puma where to write their pid.
+pub(super) const PIDFILE: &str = "PIDFILE";
+
 /// A child and where it listens.
 #[derive(Debug)]
 pub(super) struct Generation {
     /// Counted from 1.
-    pub(super) number: u32,
+    pub(super) number: u64,
     pub(super) target: Target,
     pub(super) process: Process,
+    /// Where it writes its pid, if it was told where.
+    pub(super) pid_file: Option<PathBuf>,
     /// Whether it has ever accepted a connection.
     accepted: AtomicBool,
+    /// Whether it has shown that it works.
+    ready: AtomicBool,
     /// Whether we told it to end.
     told: AtomicBool,
 }
 
 impl Supervisor {
-    /// Starts the app anew, to listen on `target`. Only on the main thread.
+    /// Starts the app anew, to listen on `target`; the first generation where we were started, later ones where the
+    /// plan says. Only on the main thread.
     ///
     /// # Errors
     ///
-    /// There is no such program, or the system does not run it.
-    pub(super) fn start(&self, number: u32, target: Target) -> Result<Generation, StartError> {
+    /// There is no such program or directory, or the system does not run it.
+    pub(super) fn start(
+        &self,
+        number: u64,
+        target: Target,
+        pid_file: Option<PathBuf>,
+    ) -> Result<Generation, StartError> {
         let mut environment = Changes::default();
         match &target {
             Target::Port(port) | Target::Host { port, .. } => {
@@ -40,17 +54,27 @@ impl Supervisor {
                     .push(("THRUSTER_TARGET_SOCKET", path.as_os_str().to_owned()));
             }
         }
+        if let Some(path) = &pid_file {
+            environment.set.push((PIDFILE, path.as_os_str().to_owned()));
+        }
+        if let Some(socket) = self.control.borrow_mut().open_generation(number) {
+            environment.set.push(("THRUSTER_CONTROL_SOCKET", socket.into()));
+        }
         let start = Start {
             command: &self.plan.command,
             environment,
-            directory: None,
+            directory: self.plan.directory.as_deref().filter(|_| number > 1).map(Path::as_ref),
             descriptors: self.plan.descriptors,
         };
+        let process = process::start(&self.reaper, &start)
+            .inspect_err(|_| self.control.borrow_mut().close_generation(number))?;
         Ok(Generation {
             number,
             target,
-            process: process::start(&self.reaper, &start)?,
+            process,
+            pid_file,
             accepted: AtomicBool::new(false),
+            ready: AtomicBool::new(false),
             told: AtomicBool::new(false),
         })
     }
@@ -72,6 +96,17 @@ impl Generation {
         self.accepted.load(Ordering::Relaxed)
     }
 
+    /// It has shown that it works.
+    pub(super) fn note_ready(&self) {
+        self.note_accepting();
+        self.ready.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it has ever shown that it works.
+    pub(super) fn was_ready(&self) -> bool {
+        self.ready.load(Ordering::Relaxed)
+    }
+
     /// Whether we told it to end.
     pub(super) fn was_told(&self) -> bool {
         self.told.load(Ordering::Relaxed)
@@ -84,7 +119,7 @@ impl Generation {
         }
     }
 
-    /// Passes on to the child what we were told.
+    /// Tells the child to end.
     pub(super) fn relay(&self, stop: Stop) {
         self.told.store(true, Ordering::Relaxed);
         self.process.relay(stop.signal(), stop.name());

@@ -1,0 +1,224 @@
+//! `thrust restart`: the next generation beside the current one, and the switch once it is ready.
+//!
+//! Whatever fails before the switch leaves the current generation as it was.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use thrust_api::message::{FailureKind, Step};
+use tokio::time::Instant;
+
+use super::Supervisor;
+use super::generation::Generation;
+use crate::control::Replier;
+use crate::error::chain;
+use crate::process::{End, Signals, StartError, Stop, Told};
+use crate::service::Retired;
+use crate::service::health::{NotReady, until_ready};
+use crate::upstream::Target;
+
+/// How long a generation that did not become ready may take to end before it is killed.
+const ABANDONED: Duration = Duration::from_secs(5);
+
+/// A generation that took over, and what is left of the one before.
+#[derive(Debug)]
+pub(super) struct Switched {
+    pub(super) generation: Generation,
+    pub(super) retired: Retired,
+    pub(super) reply: Replier,
+    /// When it was asked for.
+    pub(super) since: Instant,
+}
+
+/// A restart that is under way, if there is one.
+#[derive(Default)]
+pub(super) struct Restart<'a>(Option<Pin<Box<dyn Future<Output = Option<Switched>> + 'a>>>);
+
+impl<'a> Restart<'a> {
+    pub(super) fn is_under_way(&self) -> bool {
+        self.0.is_some()
+    }
+
+    pub(super) fn begin(&mut self, restart: impl Future<Output = Option<Switched>> + 'a) {
+        self.0 = Some(Box::pin(restart));
+    }
+
+    /// What came of it; waits for ever if there is none. May be dropped and called again.
+    pub(super) async fn done(&mut self) -> Option<Switched> {
+        match &mut self.0 {
+            None => std::future::pending().await,
+            Some(restart) => {
+                let done = restart.await;
+                self.0 = None;
+                done
+            }
+        }
+    }
+
+    /// Ends it; the generation that was to come is told to end, too.
+    pub(super) fn abandon(&mut self) {
+        self.0 = None;
+    }
+}
+
+/// Why there is no new generation.
+#[derive(Debug, thiserror::Error)]
+enum RestartError {
+    #[error("could not start the command")]
+    Start(#[source] StartError),
+    #[error("the new process (pid {pid}) {end} before it answered on {target}; its output is in the app's own")]
+    Ended { pid: i32, end: End, target: Target },
+    #[error("the new process (pid {pid}) did not become ready on {target} and was stopped")]
+    NotReady {
+        pid: i32,
+        target: Target,
+        source: NotReady,
+    },
+}
+
+impl RestartError {
+    fn kind(&self) -> FailureKind {
+        match self {
+            Self::NotReady { .. } => FailureKind::TimedOut,
+            Self::Start(_) | Self::Ended { .. } => FailureKind::Failed,
+        }
+    }
+}
+
+/// The next generation as long as it is not in service: told to end when it is dropped.
+struct Candidate(Option<Generation>);
+
+impl Candidate {
+    fn generation(&self) -> &Generation {
+        self.0.as_ref().unwrap_or_else(|| unreachable!("it is taken out at the end only"))
+    }
+
+    fn accept(mut self) -> Generation {
+        self.0.take().unwrap_or_else(|| unreachable!("it is taken out here only"))
+    }
+
+    /// Waits for its end, and kills it if that takes too long.
+    async fn stop(self) {
+        let generation = self.generation();
+        generation.relay(Stop::Terminate);
+        if tokio::time::timeout(ABANDONED, generation.process.ended()).await.is_err() {
+            generation.kill();
+            generation.process.ended().await;
+        }
+    }
+}
+
+impl Drop for Candidate {
+    fn drop(&mut self) {
+        if let Some(generation) = self.0.take()
+            && generation.process.end().is_none()
+            && !generation.was_told()
+        {
+            generation.relay(Stop::Terminate);
+        }
+    }
+}
+
+impl Supervisor {
+    /// Puts a new generation in the place of `current`. `None` if that failed, which `reply` was told.
+    pub(super) async fn restart(
+        &self,
+        current: Arc<Generation>,
+        timeout: Option<Duration>,
+        reply: Replier,
+    ) -> Option<Switched> {
+        let since = Instant::now();
+        let limit = timeout.unwrap_or(self.plan.boot_timeout);
+        match self.next_generation(&current, limit, &reply).await {
+            Ok(generation) => {
+                tracing::info!(
+                    generation = generation.number,
+                    pid = generation.pid(),
+                    target = %generation.target,
+                    "Restarted: requests go to the new generation"
+                );
+                reply.progress(
+                    Step::Switching,
+                    format!("requests go to generation {} from here on", generation.number),
+                );
+                let retired = self.service.switch(&generation.target);
+                Some(Switched {
+                    generation,
+                    retired,
+                    reply,
+                    since,
+                })
+            }
+            Err(error) => {
+                let message = chain(&error);
+                tracing::warn!(error = message, generation = current.number, "Failed to restart; the old generation goes on");
+                reply.error(error.kind(), message);
+                None
+            }
+        }
+    }
+
+    /// Starts a generation and returns it once it is ready. One that does not become ready is ended first.
+    async fn next_generation(
+        &self,
+        current: &Generation,
+        limit: Duration,
+        reply: &Replier,
+    ) -> Result<Generation, RestartError> {
+        let number = current.number + 1;
+        reply.progress(Step::Starting, format!("starting generation {number}"));
+        let target = self.next_target(current);
+        let pid_file = self.pid_file(number);
+        let candidate = self.start(number, target, pid_file).map_err(RestartError::Start)?;
+        let candidate = Candidate(Some(candidate));
+        let next = candidate.generation();
+        let (pid, target) = (next.pid(), next.target.clone());
+        reply.progress(
+            Step::Waiting,
+            format!("generation {number} runs as process {pid}; waiting until it answers on {target}"),
+        );
+        let ready = tokio::select! {
+            biased;
+            end = next.process.ended() => Err(RestartError::Ended { pid, end, target }),
+            ready = until_ready(|| next.target.connect(), &self.plan.check, Some(limit)) => {
+                ready.map_err(|source| RestartError::NotReady { pid, target, source })
+            }
+        };
+        match ready {
+            Ok(_) => {
+                next.note_ready();
+                Ok(candidate.accept())
+            }
+            Err(error) => {
+                candidate.stop().await;
+                self.control.borrow_mut().close_generation(number);
+                Err(error)
+            }
+        }
+    }
+
+    fn next_target(&self, _current: &Generation) -> Target {
+        Target::Port(crate::ports::free_port().unwrap())
+    }
+
+    fn pid_file(&self, _number: u64) -> Option<std::path::PathBuf> {
+        None
+    }
+
+    /// The current generation has ended: waits for its successor, if one is on its way.
+    pub(super) async fn await_successor(&self, restart: &mut Restart<'_>, signals: &mut Signals) -> Option<Switched> {
+        if !restart.is_under_way() {
+            return None;
+        }
+        loop {
+            tokio::select! {
+                switched = restart.done() => return switched,
+                told = signals.next() => if let Told::Stop(_) = told {
+                    restart.abandon();
+                    return None;
+                },
+            }
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! The end of a generation that was replaced: drained, told to end, and its end only logged.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use thrust_api::message::{Outcome, Previous as Shown, Restarted, Step};
+use tokio::time::timeout;
+
+use super::Supervisor;
+use super::generation::Generation;
+use super::restart::Switched;
+use crate::process::Stop;
+use crate::service::Retired;
+
+/// Generations that were replaced and have not ended yet, the oldest first.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Previous(Arc<Mutex<Vec<Arc<Old>>>>);
+
+/// One of them.
+#[derive(Debug)]
+struct Old {
+    generation: Arc<Generation>,
+    upstreams: Retired,
+}
+
+impl Previous {
+    /// For those who ask.
+    pub(super) fn list(&self) -> Vec<Shown> {
+        let shown = |old: &Arc<Old>| Shown {
+            generation: old.generation.number,
+            child: old.generation.pid().unsigned_abs(),
+            in_flight: old.upstreams.in_flight() as u64,
+        };
+        self.lock().iter().map(shown).collect()
+    }
+
+    fn add(&self, old: Arc<Old>) {
+        self.lock().push(old);
+    }
+
+    fn remove(&self, old: &Arc<Old>) {
+        self.lock().retain(|other| !Arc::ptr_eq(other, old));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Old>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Supervisor {
+    /// Makes a generation that is in service the current one, and brings the one before to its end.
+    pub(super) fn succeed(&self, current: &mut Arc<Generation>, switched: Switched) {
+        let Switched {
+            generation,
+            retired,
+            reply,
+            since,
+        } = switched;
+        let old = std::mem::replace(current, Arc::new(generation));
+        let old = Arc::new(Old {
+            generation: old,
+            upstreams: retired,
+        });
+        self.progress.previous.add(old.clone());
+        self.welcome();
+        reply.progress(
+            Step::Draining,
+            format!(
+                "generation {} finishes {} requests",
+                old.generation.number,
+                old.upstreams.in_flight()
+            ),
+        );
+        let outcome = Restarted {
+            generation: current.number,
+            child: current.pid().unsigned_abs(),
+            took: since.elapsed(),
+        };
+        let (drain, stop) = (self.plan.drain_timeout, self.plan.stop_timeout);
+        let previous = self.progress.previous.clone();
+        tokio::spawn(async move {
+            // What is left then the app finishes, once it is told to end.
+            let _ = timeout(drain, old.upstreams.idle()).await;
+            reply.progress(
+                Step::Stopping,
+                format!("generation {} is told to end", old.generation.number),
+            );
+            reply.ok(Outcome::Restarted(outcome));
+            end(&old.generation, stop).await;
+            previous.remove(&old);
+        });
+    }
+}
+
+async fn end(generation: &Generation, stop_timeout: Option<Duration>) {
+    if generation.process.end().is_none() {
+        generation.relay(Stop::Terminate);
+    }
+    let ended = generation.process.ended();
+    let end = match stop_timeout {
+        None => ended.await,
+        Some(limit) => match timeout(limit, ended).await {
+            Ok(end) => end,
+            Err(_) => {
+                tracing::warn!(
+                    pid = generation.pid(),
+                    "Upstream process did not end within {limit:?}; killing it"
+                );
+                generation.kill();
+                generation.process.ended().await
+            }
+        },
+    };
+    tracing::info!(
+        generation = generation.number,
+        pid = generation.pid(),
+        how = %end,
+        "Old generation ended"
+    );
+}
