@@ -1,0 +1,99 @@
+//! As the first process of a container: whose orphans come to us, and whom no default action ends.
+
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use self::support::{Launch, TestProxy, eventually};
+
+#[test]
+fn orphans_are_reaped() {
+    let Some(launch) = as_pid_one(
+        r#"for number in 1 2 3 4 5 6 7 8; do
+               orphans="$orphans $(sh -c 'sleep 1000 >/dev/null & echo $!')"
+           done
+           for orphan in $orphans; do grep -q "^PPid:.1$" /proc/$orphan/status && echo "is ours: $orphan"; done
+           kill -9 $orphans
+           for orphan in $orphans; do while test -e /proc/$orphan; do sleep 0.01; done; done
+           echo "all reaped"; exec sleep 1000"#,
+    ) else {
+        return;
+    };
+
+    let proxy = launch.start();
+
+    proxy.wait_for_line("all reaped");
+    let lines = proxy.lines();
+    let ours = lines.iter().filter(|line| line.starts_with("is ours: "));
+    assert_eq!(ours.count(), 8, "{lines:?}");
+}
+
+#[test]
+fn the_status_is_the_one_of_the_command_whoever_else_ends() {
+    let Some(launch) = as_pid_one(
+        r#"for number in 1 2 3 4 5 6 7 8 9; do sh -c 'sh -c "exit 9" &'; done
+           exit 42"#,
+    ) else {
+        return;
+    };
+
+    assert_eq!(launch.run().code(), Some(42));
+}
+
+#[test]
+fn term_ends_the_command_and_then_us() {
+    let Some(launch) = as_pid_one("echo ready; exec sleep 1000") else {
+        return;
+    };
+    let proxy = launch.start();
+    proxy.wait_for_line("ready");
+
+    kill_process(inside(&proxy), Signal::TERM).expect("it is running");
+
+    assert_eq!(proxy.wait_exit().code(), Some(128 + 15));
+}
+
+#[test]
+fn a_command_that_is_killed_gives_its_status() {
+    let Some(launch) = as_pid_one("kill -KILL $$") else {
+        return;
+    };
+
+    assert_eq!(launch.run().code(), Some(128 + 9));
+}
+
+/// Wraps a shell that does this, with the proxy as PID 1; `None`, and a line that says why, where the system does not
+/// let us.
+fn as_pid_one(script: &str) -> Option<Launch> {
+    const UNSHARE: [&str; 4] = ["unshare", "--pid", "--fork", "--mount-proc"];
+    const AS_ROOT: [&str; 2] = ["--user", "--map-root-user"];
+
+    let privileged = UNSHARE.to_vec();
+    let unprivileged = [&UNSHARE[..], &AS_ROOT[..]].concat();
+    for words in [privileged, unprivileged] {
+        let tried = Command::new(words[0])
+            .args(&words[1..])
+            .arg("true")
+            .stderr(Stdio::null())
+            .status();
+        if tried.is_ok_and(|status| status.success()) {
+            return Some(Launch::shell(script).through(words));
+        }
+    }
+    eprintln!("left out: unshare gives us no namespace for pids here");
+    None
+}
+
+/// The proxy itself, by its pid out here: what was started is the program that made the namespace.
+fn inside(proxy: &TestProxy) -> Pid {
+    let outer = proxy.pid().as_raw_pid();
+    eventually("a process in the namespace", || {
+        let children = fs::read_to_string(format!("/proc/{outer}/task/{outer}/children")).ok()?;
+        Pid::from_raw(children.trim().parse().ok()?)
+    })
+}
