@@ -6,7 +6,7 @@ mod support;
 
 use std::fs;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, getpgid, kill_process, kill_process_group};
 
 use self::support::{Launch, Terminal, TestProxy, eventually};
 
@@ -118,20 +118,29 @@ fn ctrl_z_stops_both_and_the_shell_can_go_on_with_both() {
 }
 
 #[test]
-fn a_job_in_the_background_stops_when_its_app_reads_from_the_terminal() {
-    // Without a trap for TTIN, as a debugger is.
-    let shell = r#"set -m; "$@" & while :; do jobs -s; sleep 0.01; done"#;
-    let launch = Launch::shell(r#"echo "pid $$"; read -r line"#).through(["sh", "-c", shell, "sh"]);
-    let terminal = Terminal::start(launch);
-    terminal.wait_for("pid ");
-    let app = app_on(&terminal);
-    let proxy = parent_of(app);
+fn a_job_in_the_background_stops_when_its_app_wants_the_terminal() {
+    // TTIN for the first, TTOU for the second.
+    for wants in ["read -r line", "stty -echo"] {
+        let shell = r#"set -m; "$@" & while :; do sleep 0.01; done"#;
+        let script = format!(r#"echo "pid $$"; {wants}; echo went on"#);
+        let launch = Launch::shell(&script).through(["sh", "-c", shell, "sh"]);
+        let terminal = Terminal::start(launch);
+        terminal.wait_for("pid ");
+        let app = app_on(&terminal);
+        let proxy = parent_of(app);
 
-    eventually("both have stopped", || {
-        (is_stopped(app) && is_stopped(proxy)).then_some(())
-    });
+        eventually("both have stopped", || {
+            (is_stopped(app) && is_stopped(proxy)).then_some(())
+        });
 
-    assert!(!terminal.screen().contains("tty input"), "{}", terminal.screen());
+        let screen = terminal.screen();
+        assert!(
+            !screen.contains("Relaying") && !screen.contains("went on"),
+            "{wants}: {screen}"
+        );
+        // The terminal ends only those in its first group.
+        kill_process_group(getpgid(Some(app)).expect("it is there"), Signal::KILL).expect("it is ours");
+    }
 }
 
 #[test]
