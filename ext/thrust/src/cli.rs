@@ -3,13 +3,18 @@
 //! Options stand before COMMAND and are made from the table of settings; COMMAND and everything after it belong
 //! to the app. A few words in the place of COMMAND are ours (`words`), unless `--` stands before them.
 
+pub mod ask;
+mod completions;
 pub mod config;
 mod grammar;
+pub mod restart;
+pub mod status;
 mod words;
 
 use std::{
     ffi::{OsStr, OsString},
     path::PathBuf,
+    time::Duration,
 };
 
 use thrust_api::settings::Setting;
@@ -35,6 +40,22 @@ pub enum Request {
         options: Options,
         /// As JSON, for programs.
         json: bool,
+    },
+    /// Tell how a running thrust is.
+    Status {
+        /// As JSON, for programs.
+        json: bool,
+        /// The thrust that is meant, if it was said.
+        pid: Option<u32>,
+    },
+    /// Start a running app again, or put a new binary in the place of the running one.
+    Restart {
+        /// What is started again.
+        what: restart::What,
+        /// How long it may take; `None` leaves that to the running thrust.
+        timeout: Option<Duration>,
+        /// The thrust that is meant, if it was said.
+        pid: Option<u32>,
     },
     /// Print this text, which was asked for.
     Print(String),
@@ -75,6 +96,12 @@ pub enum CliError {
         option: String,
         /// The word after it.
         value: String,
+    },
+    /// A word too many after one of ours.
+    #[error("nothing is known of {word:?} in this place; `thrust help WORD` tells what a word takes")]
+    StrayWord {
+        /// The word.
+        word: String,
     },
     /// Anything else, in the parser's own words.
     #[error("{problem}")]

@@ -4,13 +4,13 @@ use std::{
     env,
     ffi::OsString,
     fmt::Display,
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
     process::ExitCode,
     thread,
 };
 
 use thrust::{
-    cli::{self, Options, Request},
+    cli::{self, Options, Request, ask::AskError},
     config::Config,
     log::Log,
     ports, server,
@@ -21,6 +21,8 @@ fn main() -> ExitCode {
     match cli::parse(env::args_os().collect(), env::var_os("PATH").as_deref()) {
         Ok(Request::Wrap { options, command }) => wrap(options, command),
         Ok(Request::ShowConfig { options, json }) => show_config(options, json),
+        Ok(Request::Status { json, pid }) => tell(cli::status::run(json, pid)),
+        Ok(Request::Restart { what, timeout, pid }) => tell(cli::restart::run(what, timeout, pid, progress)),
         Ok(Request::Print(text)) => print(&text),
         Err(error) => {
             complain(error);
@@ -90,6 +92,24 @@ fn settings(options: Options) -> Option<Settings> {
             rejection.warnings.iter().for_each(complain);
             None
         }
+    }
+}
+
+/// Tells what came of asking a running thrust.
+fn tell(answer: Result<String, AskError>) -> ExitCode {
+    match answer {
+        Ok(text) => print(&text),
+        Err(error) => {
+            complain(error.told());
+            ExitCode::from(error.status())
+        }
+    }
+}
+
+fn progress(step: &str) {
+    let mut stderr = io::stderr();
+    if stderr.is_terminal() {
+        let _ = writeln!(stderr, "{step}");
     }
 }
 

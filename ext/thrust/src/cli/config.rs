@@ -1,7 +1,26 @@
 //! `thrust config`: every setting, its value, the source of the value, and what it means.
 
+use clap::{Arg, ArgMatches};
 use serde::Serialize;
 use thrust_api::settings::{Entry, Settings, Source, Value};
+
+use super::words::{Word, flag};
+use super::{CliError, Options, Request};
+
+pub(super) const WORD: Word = Word::built(
+    "config",
+    "\
+Usage: thrust [OPTIONS] config [--json]
+
+Shows every setting, its value, where the value comes from, and what it means.
+This version cannot ask a running thrust: it shows what this environment and
+these options would give. Secrets are masked.
+
+      --json  For programs: one JSON object
+",
+    arguments,
+    read,
+);
 
 /// No running thrust was asked, and the reader should know.
 const NOTE: &str = "No running thrust was asked. This is what this environment gives.";
@@ -26,6 +45,17 @@ struct Row<'a> {
     variable: String,
     built: bool,
     meaning: &'a str,
+}
+
+fn arguments() -> Vec<Arg> {
+    vec![flag("json", "For programs: one JSON object")]
+}
+
+fn read(matches: &ArgMatches, options: Options) -> Result<Request, CliError> {
+    Ok(Request::ShowConfig {
+        options,
+        json: matches.get_flag("json"),
+    })
 }
 
 /// The settings for people.

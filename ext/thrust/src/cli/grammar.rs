@@ -16,6 +16,9 @@ pub const USAGE: &str = "\
 Usage: thrust [OPTIONS] COMMAND [ARG]...   run COMMAND behind the proxy
        thrust -- COMMAND [ARG]...          also if COMMAND is a word of thrust's own
        thrust [OPTIONS] config [--json]    show every setting, its value and where that comes from
+       thrust status [--json] [--pid N]    tell how the running thrust is
+       thrust restart [--self] [...]       start the running app again without a gap
+       thrust completions SHELL            print completions for bash, zsh or fish
        thrust help [WORD]                  this, or help on one word
        thrust --version
 
@@ -68,6 +71,13 @@ pub(super) fn help() -> String {
     format!("{}\n", command().render_help().to_string().trim_end())
 }
 
+/// The whole grammar, the words that are ours included, for what completes a command line.
+pub(super) fn whole() -> Command {
+    command()
+        .disable_help_subcommand(true)
+        .subcommands(words::commands())
+}
+
 /// A switch and the word after it, if that looks like the switch's value; it would be run as COMMAND.
 fn split_switch(option: &OsStr, word: &OsStr) -> Option<(String, String)> {
     let (option, word) = (option.to_str()?, word.to_str()?);
@@ -92,11 +102,20 @@ pub(super) fn explain(error: &clap::Error) -> CliError {
     };
     let has_no_value = text(ContextKind::InvalidValue).is_none_or(|value| value.is_empty());
     match error.kind() {
+        ErrorKind::UnknownArgument if !option.starts_with('-') => CliError::StrayWord { word: option },
         ErrorKind::UnknownArgument => CliError::UnknownOption {
             option,
             suggestion: text(ContextKind::SuggestedArg),
         },
         ErrorKind::InvalidValue if has_no_value => CliError::NoValue { option },
+        ErrorKind::InvalidValue => CliError::Grammar {
+            problem: match error.get(ContextKind::ValidValue) {
+                Some(ContextValue::Strings(values)) => {
+                    format!("{}; it may be {}", first_line(error), values.join(", "))
+                }
+                _ => first_line(error),
+            },
+        },
         ErrorKind::ArgumentConflict => CliError::Repeated { option },
         _ => CliError::Grammar {
             problem: first_line(error),

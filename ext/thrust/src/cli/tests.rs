@@ -32,7 +32,7 @@ fn fault(line: &[&str]) -> String {
     parse_line(line).unwrap_err().to_string()
 }
 
-fn printed(line: &[&str]) -> String {
+pub(super) fn printed(line: &[&str]) -> String {
     match parse_line(line) {
         Ok(Request::Print(text)) => text,
         other => panic!("{line:?}: {other:?}"),
@@ -157,15 +157,7 @@ fn mistakes_are_explained_in_our_words() {
 
 #[test]
 fn a_reserved_word_that_is_not_built_says_so() {
-    for word in [
-        "proxy",
-        "restart",
-        "status",
-        "cache",
-        "certs",
-        "doctor",
-        "completions",
-    ] {
+    for word in ["proxy", "cache", "certs", "doctor"] {
         let expected = format!("`thrust {word}` is not part of this version yet");
 
         assert_eq!(fault(&[word]), expected);
@@ -188,22 +180,22 @@ fn a_path_is_never_reserved_and_after_two_dashes_no_word_is() {
 #[test]
 fn a_program_of_a_reserved_name_is_offered() {
     let directory = tempfile::tempdir().unwrap();
-    let program = directory.path().join("restart");
+    let program = directory.path().join("doctor");
     std::fs::write(&program, "").unwrap();
     let path = std::env::join_paths(["relative".into(), directory.path().to_owned()]).unwrap();
     let fault = || {
-        parse(vec!["thrust".into(), "restart".into()], Some(&path))
+        parse(vec!["thrust".into(), "doctor".into()], Some(&path))
             .unwrap_err()
             .to_string()
     };
 
-    assert_eq!(fault(), "`thrust restart` is not part of this version yet");
+    assert_eq!(fault(), "`thrust doctor` is not part of this version yet");
 
     std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     assert_eq!(
         fault(),
         format!(
-            "`thrust restart` is not part of this version yet; to run {}, write `thrust -- restart`",
+            "`thrust doctor` is not part of this version yet; to run {}, write `thrust -- doctor`",
             program.display()
         )
     );
@@ -225,9 +217,94 @@ fn config_takes_options_before_it_and_json_after_it() {
 }
 
 #[test]
+fn status_and_restart_take_the_thrust_that_is_meant() {
+    assert!(matches!(
+        parse_line(&["status"]),
+        Ok(Request::Status {
+            json: false,
+            pid: None
+        })
+    ));
+    assert!(matches!(
+        parse_line(&["status", "--pid", "7", "--json"]),
+        Ok(Request::Status {
+            json: true,
+            pid: Some(7)
+        })
+    ));
+    assert!(matches!(
+        parse_line(&["restart"]),
+        Ok(Request::Restart {
+            what: restart::What::App,
+            timeout: None,
+            pid: None
+        })
+    ));
+    let limit = Some(Duration::from_secs(90));
+    assert!(matches!(
+        parse_line(&["restart", "--self", "--timeout=1m30s", "--pid=7"]),
+        Ok(Request::Restart {
+            what: restart::What::Thrust,
+            timeout,
+            pid: Some(7)
+        }) if timeout == limit
+    ));
+}
+
+#[test]
+fn mistakes_after_a_word_are_explained() {
+    for pid in ["0", "-1", "x", "99999999999"] {
+        let fault = fault(&["status", &format!("--pid={pid}")]);
+
+        assert!(fault.contains("--pid"), "{fault}");
+        assert_eq!(fault.lines().count(), 1, "{fault}");
+    }
+    assert_eq!(
+        fault(&["restart", "--timeout", "0"]),
+        "--timeout is \"0\"; a time is a number of seconds, or a number with a unit such as 30s or 2m, above 0 \
+         and at most 365 days"
+    );
+    assert_eq!(
+        fault(&["status", "--jsno"]),
+        "there is no option --jsno; did you mean --json?"
+    );
+    assert_eq!(
+        fault(&["--http-port=81", "status"]),
+        "`thrust status` takes no settings, and --http-port is one"
+    );
+    assert_eq!(
+        fault(&["status", "web"]),
+        "nothing is known of \"web\" in this place; `thrust help WORD` tells what a word takes"
+    );
+    assert_eq!(
+        fault(&["completions"]),
+        "completions needs to know for which shell: bash, zsh or fish"
+    );
+    assert!(fault(&["completions", "tcsh"]).contains("bash, zsh, fish"));
+}
+
+#[test]
+fn completions_know_every_option_and_word() {
+    for shell in ["bash", "zsh", "fish"] {
+        let script = printed(&["completions", shell]);
+
+        for setting in TABLE.into_iter().filter(|setting| setting.is_built()) {
+            assert!(script.contains(&setting.option()), "{shell}: {}", setting.name);
+        }
+        for word in words::built() {
+            assert!(script.contains(word), "{shell}: {word}");
+        }
+        assert!(script.contains("timeout"), "{shell}");
+    }
+}
+
+#[test]
 fn help_and_version_are_printed() {
     let help = printed(&["--help"]);
 
+    for word in words::built() {
+        assert_eq!(printed(&[word, "--help"]), printed(&["help", word]));
+    }
     assert!(help.contains("Usage: thrust [OPTIONS] COMMAND"), "{help}");
     assert_eq!(printed(&["help"]), help);
     assert_eq!(printed(&["-h"]), help);
@@ -239,6 +316,6 @@ fn help_and_version_are_printed() {
     );
     assert_eq!(
         fault(&["help", "me"]),
-        "there is no help on \"me\"; there is on config, help"
+        "there is no help on \"me\"; there is on restart, status, config, help, completions"
     );
 }

@@ -2,64 +2,94 @@
 
 use std::{
     env,
-    ffi::{OsStr, OsString},
+    ffi::OsStr,
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
-use clap::{Arg, ArgAction, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use super::{CliError, Request, grammar};
+use super::{CliError, Options, Request, completions, config, grammar, restart, status};
 
 /// A reserved word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Word {
-    name: &'static str,
-    /// Its help; none while it is not built.
-    help: Option<&'static str>,
+    pub(super) name: &'static str,
+    /// None while it is not built.
+    built: Option<Built>,
 }
 
-const CONFIG: Word = Word {
-    name: "config",
-    help: Some(
-        "\
-Usage: thrust [OPTIONS] config [--json]
+/// What there is to a word that is built.
+#[derive(Clone, Copy, Debug)]
+struct Built {
+    help: &'static str,
+    /// What may follow it.
+    arguments: fn() -> Vec<Arg>,
+    /// Makes of what followed, and of the settings before the word, what is asked for.
+    read: fn(&ArgMatches, Options) -> Result<Request, CliError>,
+}
 
-Shows every setting, its value, where the value comes from, and what it means.
-This version cannot ask a running thrust: it shows what this environment and
-these options would give. Secrets are masked.
-
-      --json  For programs: one JSON object
-",
-    ),
-};
-
-const HELP: Word = Word {
-    name: "help",
-    help: Some(
-        "\
+const HELP: Word = Word::built(
+    "help",
+    "\
 Usage: thrust help [WORD]
 
 Prints the help on thrust, or on one of its words.
 ",
-    ),
-};
+    help_arguments,
+    read_help,
+);
+
+/// The flag that every word has.
+const HELP_FLAG: &str = "help";
 
 const WORDS: [Word; 9] = [
-    not_built("proxy"),
-    not_built("restart"),
-    not_built("status"),
-    not_built("cache"),
-    CONFIG,
-    not_built("certs"),
-    not_built("doctor"),
+    Word::later("proxy"),
+    restart::WORD,
+    status::WORD,
+    Word::later("cache"),
+    config::WORD,
+    Word::later("certs"),
+    Word::later("doctor"),
     HELP,
-    not_built("completions"),
+    completions::WORD,
 ];
 
-const fn not_built(name: &'static str) -> Word {
-    Word { name, help: None }
+impl Word {
+    /// A word that this version has.
+    pub(super) const fn built(
+        name: &'static str,
+        help: &'static str,
+        arguments: fn() -> Vec<Arg>,
+        read: fn(&ArgMatches, Options) -> Result<Request, CliError>,
+    ) -> Self {
+        let built = Some(Built {
+            help,
+            arguments,
+            read,
+        });
+        Self { name, built }
+    }
+
+    const fn later(name: &'static str) -> Self {
+        Self { name, built: None }
+    }
+
+    /// Its grammar.
+    fn command(self, built: Built) -> Command {
+        let about = built.help.lines().nth(2).unwrap_or_default();
+        Command::new(self.name)
+            .about(about)
+            .disable_help_flag(true)
+            .args((built.arguments)())
+            .arg(flag(HELP_FLAG, "Print what it does").short('h'))
+    }
+}
+
+/// An option that stands alone.
+pub(super) fn flag(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).help(help).action(ArgAction::SetTrue)
 }
 
 /// The reserved word that this is. A path is never one.
@@ -76,19 +106,43 @@ pub(super) fn all() -> Vec<&'static str> {
 pub(super) fn built() -> Vec<&'static str> {
     WORDS
         .iter()
-        .filter(|word| word.help.is_some())
+        .filter(|word| word.built.is_some())
         .map(|word| word.name)
         .collect()
 }
 
+/// The grammars of those that this version has.
+pub(super) fn commands() -> impl Iterator<Item = Command> {
+    WORDS
+        .into_iter()
+        .filter_map(|word| Some(word.command(word.built?)))
+}
+
+/// Settings say how a thrust is started. A word that starts none has no use for them.
+pub(super) fn without_settings(word: Word, options: &Options) -> Result<(), CliError> {
+    match options.first() {
+        None => Ok(()),
+        Some((setting, _)) => Err(CliError::Grammar {
+            problem: format!(
+                "`thrust {}` takes no settings, and --{} is one",
+                word.name,
+                setting.option()
+            ),
+        }),
+    }
+}
+
 /// Reads what follows a reserved word.
 pub(super) fn parse(word: Word, line: grammar::Line) -> Result<Request, CliError> {
-    if word == CONFIG {
-        parse_config(line)
-    } else if word == HELP {
-        parse_help(line)
-    } else {
-        Err(CliError::NotBuilt { word: word.name })
+    let built = word.built.ok_or(CliError::NotBuilt { word: word.name })?;
+    let matches = word
+        .command(built)
+        .try_get_matches_from(line.words)
+        .map_err(|error| grammar::explain(&error))?;
+
+    match matches.get_flag(HELP_FLAG) {
+        true => Ok(Request::Print(built.help.to_owned())),
+        false => (built.read)(&matches, line.options),
     }
 }
 
@@ -104,45 +158,19 @@ pub(super) fn offer_program(error: CliError, word: Word, path: Option<&OsStr>) -
     }
 }
 
-fn parse_config(line: grammar::Line) -> Result<Request, CliError> {
-    let flag = |name| Arg::new(name).long(name).action(ArgAction::SetTrue);
-    let command = Command::new(CONFIG.name)
-        .disable_help_flag(true)
-        .arg(flag("json"))
-        .arg(flag("help").short('h'));
-    let matches = command
-        .try_get_matches_from(line.words)
-        .map_err(|error| grammar::explain(&error))?;
-
-    match matches.get_flag("help") {
-        true => help_on(CONFIG),
-        false => Ok(Request::ShowConfig {
-            options: line.options,
-            json: matches.get_flag("json"),
-        }),
-    }
+fn help_arguments() -> Vec<Arg> {
+    vec![Arg::new("word").value_name("WORD").help("One of thrust's words")]
 }
 
-fn parse_help(line: grammar::Line) -> Result<Request, CliError> {
-    let words: Vec<OsString> = line.words.into_iter().skip(1).collect();
-    match words.as_slice() {
-        [] => Ok(Request::Print(grammar::help())),
-        [word] if ["-h", "--help"].iter().any(|flag| word == flag) => help_on(HELP),
-        [word] => match find(word) {
-            Some(word) => help_on(word),
-            None => Err(CliError::NoHelp {
-                word: word.to_string_lossy().into_owned(),
-            }),
-        },
-        _ => Err(CliError::Grammar {
-            problem: "help takes one word".to_owned(),
-        }),
+fn read_help(matches: &ArgMatches, _: Options) -> Result<Request, CliError> {
+    let Some(name) = matches.get_one::<String>("word") else {
+        return Ok(Request::Print(grammar::help()));
+    };
+    let word = find(name.as_ref()).ok_or_else(|| CliError::NoHelp { word: name.clone() })?;
+    match word.built {
+        Some(built) => Ok(Request::Print(built.help.to_owned())),
+        None => Err(CliError::NotBuilt { word: word.name }),
     }
-}
-
-fn help_on(word: Word) -> Result<Request, CliError> {
-    let help = word.help.ok_or(CliError::NotBuilt { word: word.name })?;
-    Ok(Request::Print(help.to_owned()))
 }
 
 /// The first executable file of this name in the absolute directories of a PATH.

@@ -1,0 +1,111 @@
+//! Asking a running thrust: which one, and what the exit status says of its answer.
+
+use std::time::Duration;
+
+use clap::{Arg, ArgMatches, value_parser};
+use thrust_api::client::{Client, ClientError};
+use thrust_api::message::{Command, Failure, HEARTBEAT, Outcome, Progress};
+
+use crate::control::discovery::{self, DiscoveryError};
+
+/// How long a running thrust may be silent. A busy machine may swallow a sign of life or two.
+const PATIENCE: Duration = Duration::from_secs(6 * HEARTBEAT.as_secs());
+
+const PID: &str = "pid";
+
+/// Why a running thrust did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// It is not clear which one is meant.
+    #[error(transparent)]
+    Discovery(#[from] DiscoveryError),
+    /// It did not answer, or answered that it did not.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// It answered something else.
+    #[error("the running thrust answers another command than the one it was given")]
+    Stray,
+}
+
+impl AskError {
+    /// What to tell, causes included.
+    pub fn told(&self) -> String {
+        crate::error::chain(self)
+    }
+
+    /// The status to exit with.
+    pub fn status(&self) -> u8 {
+        match self {
+            Self::Client(ClientError::Failed(Failure { .. })) => 1,
+            Self::Discovery(_) | Self::Client(ClientError::Connect { .. }) => 2,
+            Self::Client(
+                ClientError::Broken { .. }
+                | ClientError::Closed { .. }
+                | ClientError::Silent { .. }
+                | ClientError::Unreadable { .. }
+                | ClientError::TooLong { .. },
+            )
+            | Self::Stray => 3,
+        }
+    }
+}
+
+/// Gives a command to the running thrust that is meant, and waits for its end.
+pub(super) fn ask(
+    command: &Command,
+    pid: Option<u32>,
+    progress: impl FnMut(Progress),
+) -> Result<Outcome, AskError> {
+    let running = discovery::find(pid)?;
+    Ok(Client::connect(&running.socket, PATIENCE)?.ask(command, progress)?)
+}
+
+/// The option that says which thrust is meant.
+pub(super) fn pid_argument() -> Arg {
+    Arg::new(PID)
+        .long(PID)
+        .value_name("N")
+        .value_parser(value_parser!(u32).range(1..))
+        .help("The running thrust with this process id")
+}
+
+/// What the option says.
+pub(super) fn pid(matches: &ArgMatches) -> Option<u32> {
+    matches.get_one(PID).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use thrust_api::message::FailureKind;
+
+    use super::*;
+    use crate::cli::tests::printed;
+
+    const EXIT_STATUSES: &str = "\
+Exit status: 0  it is done
+             1  it was not done, and what ran before runs on
+             2  no running thrust was found, or it is not clear which one is meant
+             3  thrust did not answer; the command may still be under way
+";
+
+    #[test]
+    fn the_help_of_each_word_that_asks_tells_the_exit_statuses() {
+        for word in ["status", "restart"] {
+            assert!(printed(&["help", word]).ends_with(EXIT_STATUSES), "{word}");
+        }
+    }
+
+    #[test]
+    fn the_exit_status_tells_not_done_from_not_found_and_not_known() {
+        let failed = Failure {
+            kind: FailureKind::TimedOut,
+            message: "the new app did not answer".to_owned(),
+        };
+        let closed = ClientError::Closed { socket: "x".into() };
+
+        assert_eq!(AskError::from(ClientError::from(failed)).status(), 1);
+        assert_eq!(AskError::from(DiscoveryError::NoneRunning).status(), 2);
+        assert_eq!(AskError::from(closed).status(), 3);
+        assert_eq!(AskError::Stray.status(), 3);
+    }
+}
