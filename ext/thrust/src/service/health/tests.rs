@@ -176,7 +176,7 @@ async fn answered_with(answer: &str, check: &Check) -> (String, Probe) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let app = async {
         let (socket, _) = listener.accept().await.unwrap();
-        let stream = Stream::new(socket);
+        let stream = Stream::from(socket);
         let request = next_head(&stream, &mut Inbound::default()).await.unwrap();
         ask(&stream, answer.as_bytes()).await.unwrap();
         String::from_utf8(request.to_vec()).unwrap()
@@ -185,7 +185,7 @@ async fn answered_with(answer: &str, check: &Check) -> (String, Probe) {
 }
 
 async fn connected(listener: &TcpListener) -> io::Result<Stream> {
-    TcpStream::connect(listener.local_addr()?).await.map(Stream::new)
+    TcpStream::connect(listener.local_addr()?).await.map(Stream::from)
 }
 
 async fn refused() -> io::Result<Stream> {
