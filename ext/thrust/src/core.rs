@@ -131,8 +131,14 @@ impl Core {
     /// One before an app that is not there.
     pub(crate) fn for_test() -> Arc<Self> {
         let config = crate::config::Config::of(&[]);
-        let service = Arc::new(crate::service::Service::new(1, &crate::upstream::Target::Port(1), &config));
-        let pages = Arc::new(crate::stages::error_pages::ErrorPages::load(std::path::Path::new("")));
+        let service = Arc::new(crate::service::Service::new(
+            1,
+            &crate::upstream::Target::Port(1),
+            &config,
+        ));
+        let pages = Arc::new(crate::stages::error_pages::ErrorPages::load(
+            std::path::Path::new(""),
+        ));
         Arc::new(Self::new(&config, 0, &service, &pages, None))
     }
 }

@@ -98,7 +98,9 @@ impl Front {
 
     /// Connections that are served, those on their way to a core included.
     pub(crate) fn connections(&self) -> usize {
-        self.cores().map(|core| core.connections.len() + core.lasting.len()).sum()
+        self.cores()
+            .map(|core| core.connections.len() + core.lasting.len())
+            .sum()
     }
 
     /// Waits for the threads and hands over the last request lines. The calling thread's runtime must be gone.

@@ -61,7 +61,9 @@ fn start(config: &Config, ports: Ports, plan: Plan, log: &Log) -> Result<u8, Den
         let mut signals = Signals::new().map_err(denied("signals"))?;
         let reaper = Reaper::start().map_err(denied("signals"))?;
         here.flush_log_in_time();
-        front.open(vec![listener::watch(ports.listener.into()).map_err(denied("watch on the listener"))?]);
+        front.open(vec![
+            listener::watch(ports.listener.into()).map_err(denied("watch on the listener"))?,
+        ]);
         tracing::info!(http = format!(":{}", ports.http_port), "Server started");
         let (control, mut asked) = Control::start(Directory::open());
         let supervisor = Supervisor {

@@ -129,7 +129,10 @@ impl Service {
 
     /// Requests that the current generation is busy with; event streams and tunnels do not count.
     pub(crate) fn in_flight(&self) -> usize {
-        self.upstreams.iter().map(|upstream| upstream.load().in_flight()).sum()
+        self.upstreams
+            .iter()
+            .map(|upstream| upstream.load().in_flight())
+            .sum()
     }
 
     /// Puts a generation into service that listens on `target` and is ready, and takes the current one out: what it is

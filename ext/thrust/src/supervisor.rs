@@ -7,12 +7,17 @@ mod boot;
 mod crash;
 mod ending;
 mod generation;
+mod obstacle;
+mod pid_file;
 mod restart;
 mod retire;
 mod status;
 
 use std::cell::{Cell, RefCell};
-use std::path::PathBuf;
+use std::env;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +28,7 @@ use tokio::time::Instant;
 
 use self::crash::Crashes;
 use self::generation::Generation;
+use self::pid_file::PidFiles;
 use self::restart::{Restart, Switched};
 use self::retire::Previous;
 use crate::config::Config;
@@ -79,7 +85,7 @@ impl Plan {
         Self {
             command,
             descriptors,
-            directory: config.directory.clone(),
+            directory: config.directory.clone().or_else(directory_as_named),
             check: Check::new(config.health_path.as_deref(), &config.health_host),
             checked_at_boot: config.health_path.is_some(),
             boot_timeout: config.boot_timeout,
@@ -91,6 +97,17 @@ impl Plan {
     }
 }
 
+/// Our working directory under the name that whoever started us had for it: a link to it, such as Capistrano's
+/// `current`, may lead to a newer release later.
+fn directory_as_named() -> Option<PathBuf> {
+    let named = PathBuf::from(env::var_os("PWD")?);
+    let is_ours = |named: &Path| {
+        let (named, ours) = (fs::metadata(named).ok()?, fs::metadata(".").ok()?);
+        Some((named.dev(), named.ino()) == (ours.dev(), ours.ino()))
+    };
+    (named.is_absolute() && is_ours(&named) == Some(true)).then_some(named)
+}
+
 /// How far we are, for those who ask.
 #[derive(Debug)]
 pub(crate) struct Progress {
@@ -100,6 +117,7 @@ pub(crate) struct Progress {
     listening: Vec<String>,
     /// Generations that were replaced and have not ended yet.
     previous: Previous,
+    pid_files: PidFiles,
 }
 
 impl Progress {
@@ -110,6 +128,7 @@ impl Progress {
             state: Cell::new(State::Booting),
             listening,
             previous: Previous::default(),
+            pid_files: PidFiles::default(),
         }
     }
 }
@@ -171,6 +190,7 @@ impl Supervisor {
                     match next {
                         Some(next) => current = Arc::new(next),
                         None => {
+                            self.progress.pid_files.remove(current.pid());
                             self.leave().await;
                             return end.status();
                         }
@@ -203,9 +223,14 @@ impl Supervisor {
     fn answer<'a>(&'a self, asked: Asked, current: &Arc<Generation>, restart: &mut Restart<'a>) {
         let Asked { command, reply, .. } = asked;
         match command {
-            Asking::Status => reply.ok(Outcome::Status(Box::new(self.status(current, restart.is_under_way())))),
+            Asking::Status => reply.ok(Outcome::Status(Box::new(
+                self.status(current, restart.is_under_way()),
+            ))),
             Asking::Restart { .. } | Asking::Upgrade { .. } if restart.is_under_way() => {
-                reply.error(FailureKind::Busy, "a restart is under way already; `thrust status` shows how far it is");
+                reply.error(
+                    FailureKind::Busy,
+                    "a restart is under way already; `thrust status` shows how far it is",
+                );
             }
             Asking::Restart { timeout } => restart.begin(self.restart(current.clone(), timeout, reply)),
             Asking::Upgrade { .. } => reply.error(FailureKind::Unavailable, "not built"),

@@ -171,7 +171,10 @@ fn an_app_that_accepts_and_has_never_answered_is_booting_not_slow() {
     assert!(answer.header("retry-after").is_some());
     let line = proxy.wait_for_log("Request");
     assert!(
-        line["error"].as_str().unwrap().contains("has not answered anything yet"),
+        line["error"]
+            .as_str()
+            .unwrap()
+            .contains("has not answered anything yet"),
         "{line}"
     );
 }

@@ -117,7 +117,10 @@ fn the_command_is_told_only_when_requests_are_finished() {
     assert_eq!(ended.code(), Some(7));
     let messages = ended.messages();
     let at = |message: &str| messages.iter().position(|line| line == message);
-    assert!(at("Request") < at("Relaying signal to upstream process"), "{messages:?}");
+    assert!(
+        at("Request") < at("Relaying signal to upstream process"),
+        "{messages:?}"
+    );
 }
 
 #[test]
@@ -217,7 +220,10 @@ fn during_the_boot_a_signal_reaches_the_command_at_once_and_who_waits_is_answere
     proxy.signal(Signal::TERM);
 
     let answer = client.read_message().unwrap();
-    assert_eq!((answer.status(), answer.header("retry-after").is_some()), (503, true));
+    assert_eq!(
+        (answer.status(), answer.header("retry-after").is_some()),
+        (503, true)
+    );
     assert_eq!(second.read_message().unwrap().status(), 503);
     assert_eq!(proxy.wait_exit().code(), Some(3));
 }

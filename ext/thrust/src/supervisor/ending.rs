@@ -56,15 +56,20 @@ impl Supervisor {
             }
         };
         tracing::debug!(pid = current.pid(), how = %ended, "Upstream process ended");
+        self.progress.pid_files.remove(current.pid());
         self.finish(told + self.plan.drain_timeout).await;
         ended.status()
     }
 
     fn answer_at_the_end(&self, asked: Asked, current: &Generation) {
         match asked.command {
-            Asking::Status => asked.reply.ok(Outcome::Status(Box::new(self.status(current, false)))),
+            Asking::Status => asked
+                .reply
+                .ok(Outcome::Status(Box::new(self.status(current, false)))),
             Asking::Restart { .. } | Asking::Upgrade { .. } => {
-                asked.reply.error(FailureKind::Unavailable, "this thrust is ending");
+                asked
+                    .reply
+                    .error(FailureKind::Unavailable, "this thrust is ending");
             }
         }
     }
@@ -142,7 +147,11 @@ fn insist(current: &Generation, stop: Stop, times: usize) {
     if times == 2 {
         current.relay(stop);
     } else {
-        tracing::warn!(signal = stop.name(), times, "Told again to end; killing the upstream process");
+        tracing::warn!(
+            signal = stop.name(),
+            times,
+            "Told again to end; killing the upstream process"
+        );
         current.kill();
     }
 }

@@ -1,16 +1,17 @@
 //! One generation of the app: a child, and where it listens.
 
+use std::env;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::process::Signal;
 
-use super::Supervisor;
+use super::{Supervisor, pid_file};
 use crate::process::{self, Changes, Process, Start, StartError, Stop};
 use crate::upstream::Target;
 
-/// The variable that tells Rails and Puma where to write their pid.
-pub(super) const PIDFILE: &str = "PIDFILE";
+/// The variable that tells Ruby where the app's Gemfile is.
+const GEMFILE: &str = "BUNDLE_GEMFILE";
 
 /// A child and where it listens.
 #[derive(Debug)]
@@ -55,15 +56,21 @@ impl Supervisor {
             }
         }
         if let Some(path) = &pid_file {
-            environment.set.push((PIDFILE, path.as_os_str().to_owned()));
+            environment
+                .set
+                .push((pid_file::VARIABLE, path.as_os_str().to_owned()));
         }
         if let Some(socket) = self.control.borrow_mut().open_generation(number) {
             environment.set.push(("THRUSTER_CONTROL_SOCKET", socket.into()));
         }
+        let directory = self.plan.directory.as_deref().filter(|_| number > 1);
+        if let Some(gemfile) = directory.and_then(gemfile_in) {
+            environment.set.push((GEMFILE, gemfile.into()));
+        }
         let start = Start {
             command: &self.plan.command,
             environment,
-            directory: self.plan.directory.as_deref().filter(|_| number > 1).map(Path::as_ref),
+            directory,
             descriptors: self.plan.descriptors,
         };
         let process = process::start(&self.reaper, &start)
@@ -78,6 +85,14 @@ impl Supervisor {
             told: AtomicBool::new(false),
         })
     }
+}
+
+/// Where the Gemfile is in `directory` that Bundler has found for us in our own: it writes down the path, in which a
+/// link to the current release is resolved already.
+fn gemfile_in(directory: &Path) -> Option<PathBuf> {
+    let gemfile = PathBuf::from(env::var_os(GEMFILE)?);
+    let ours = env::current_dir().ok()?;
+    Some(directory.join(gemfile.strip_prefix(ours).ok()?))
 }
 
 impl Generation {

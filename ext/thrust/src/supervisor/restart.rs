@@ -2,6 +2,7 @@
 //!
 //! Whatever fails before the switch leaves the current generation as it was.
 
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use tokio::time::Instant;
 
 use super::Supervisor;
 use super::generation::Generation;
+use super::obstacle::{self, Obstacle};
 use crate::control::Replier;
 use crate::error::chain;
 use crate::process::{End, Signals, StartError, Stop, Told};
@@ -65,9 +67,13 @@ impl<'a> Restart<'a> {
 /// Why there is no new generation.
 #[derive(Debug, thiserror::Error)]
 enum RestartError {
+    #[error("a second generation cannot run beside the first: {0}")]
+    Impossible(Obstacle),
     #[error("could not start the command")]
     Start(#[source] StartError),
-    #[error("the new process (pid {pid}) {end} before it answered on {target}; its output is in the app's own")]
+    #[error(
+        "the new process (pid {pid}) {end} before it answered on {target}; its output is in the app's own"
+    )]
     Ended { pid: i32, end: End, target: Target },
     #[error("the new process (pid {pid}) did not become ready on {target} and was stopped")]
     NotReady {
@@ -78,10 +84,15 @@ enum RestartError {
 }
 
 impl RestartError {
+    /// Whether the new process ran, and did not do what it should.
+    fn is_of_the_app(&self) -> bool {
+        matches!(self, Self::Ended { .. } | Self::NotReady { .. })
+    }
+
     fn kind(&self) -> FailureKind {
         match self {
             Self::NotReady { .. } => FailureKind::TimedOut,
-            Self::Start(_) | Self::Ended { .. } => FailureKind::Failed,
+            Self::Impossible(_) | Self::Start(_) | Self::Ended { .. } => FailureKind::Failed,
         }
     }
 }
@@ -91,18 +102,25 @@ struct Candidate(Option<Generation>);
 
 impl Candidate {
     fn generation(&self) -> &Generation {
-        self.0.as_ref().unwrap_or_else(|| unreachable!("it is taken out at the end only"))
+        self.0
+            .as_ref()
+            .unwrap_or_else(|| unreachable!("it is taken out at the end only"))
     }
 
     fn accept(mut self) -> Generation {
-        self.0.take().unwrap_or_else(|| unreachable!("it is taken out here only"))
+        self.0
+            .take()
+            .unwrap_or_else(|| unreachable!("it is taken out here only"))
     }
 
     /// Waits for its end, and kills it if that takes too long.
     async fn stop(self) {
         let generation = self.generation();
         generation.relay(Stop::Terminate);
-        if tokio::time::timeout(ABANDONED, generation.process.ended()).await.is_err() {
+        if tokio::time::timeout(ABANDONED, generation.process.ended())
+            .await
+            .is_err()
+        {
             generation.kill();
             generation.process.ended().await;
         }
@@ -151,8 +169,15 @@ impl Supervisor {
                 })
             }
             Err(error) => {
-                let message = chain(&error);
-                tracing::warn!(error = message, generation = current.number, "Failed to restart; the old generation goes on");
+                let mut message = chain(&error);
+                if let Some(obstacle) = self.suspect().filter(|_| error.is_of_the_app()) {
+                    message = format!("{message}; {obstacle}");
+                }
+                tracing::warn!(
+                    error = message,
+                    generation = current.number,
+                    "Failed to restart; the old generation goes on"
+                );
                 reply.error(error.kind(), message);
                 None
             }
@@ -166,11 +191,16 @@ impl Supervisor {
         limit: Duration,
         reply: &Replier,
     ) -> Result<Generation, RestartError> {
+        if let Some(obstacle) = obstacle::in_command(&self.plan.command) {
+            return Err(RestartError::Impossible(obstacle));
+        }
         let number = current.number + 1;
         reply.progress(Step::Starting, format!("starting generation {number}"));
         let target = self.next_target(current);
-        let pid_file = self.pid_file(number);
-        let candidate = self.start(number, target, pid_file).map_err(RestartError::Start)?;
+        let pid_file = self.next_pid_file(current, number);
+        let candidate = self
+            .start(number, target, pid_file)
+            .map_err(RestartError::Start)?;
         let candidate = Candidate(Some(candidate));
         let next = candidate.generation();
         let (pid, target) = (next.pid(), next.target.clone());
@@ -202,12 +232,26 @@ impl Supervisor {
         Target::Port(crate::ports::free_port().unwrap())
     }
 
-    fn pid_file(&self, _number: u64) -> Option<std::path::PathBuf> {
-        None
+    /// Where the next generation is to write its pid; nowhere in particular if we have no directory.
+    fn next_pid_file(&self, current: &Generation, number: u64) -> Option<PathBuf> {
+        if current.pid_file.is_none() {
+            self.progress.pid_files.note_first(current.pid());
+        }
+        let control = self.control.borrow();
+        Some(control.directory()?.join(format!("generation-{number}.pid")))
+    }
+
+    /// What in the app's own configuration may be why a new generation did not come up.
+    fn suspect(&self) -> Option<Obstacle> {
+        obstacle::in_puma_config(self.plan.directory.as_deref().unwrap_or(Path::new(".")))
     }
 
     /// The current generation has ended: waits for its successor, if one is on its way.
-    pub(super) async fn await_successor(&self, restart: &mut Restart<'_>, signals: &mut Signals) -> Option<Switched> {
+    pub(super) async fn await_successor(
+        &self,
+        restart: &mut Restart<'_>,
+        signals: &mut Signals,
+    ) -> Option<Switched> {
         if !restart.is_under_way() {
             return None;
         }

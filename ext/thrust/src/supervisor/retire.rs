@@ -78,6 +78,8 @@ impl Supervisor {
         };
         let (drain, stop) = (self.plan.drain_timeout, self.plan.stop_timeout);
         let previous = self.progress.previous.clone();
+        let pid_files = self.progress.pid_files.clone();
+        pid_files.set_current(current.pid_file.as_deref());
         tokio::spawn(async move {
             // What is left then the app finishes, once it is told to end.
             let _ = timeout(drain, old.upstreams.idle()).await;
@@ -88,6 +90,7 @@ impl Supervisor {
             reply.ok(Outcome::Restarted(outcome));
             end(&old.generation, stop).await;
             previous.remove(&old);
+            pid_files.restore();
         });
     }
 }

@@ -26,7 +26,11 @@ impl Supervisor {
             directory: directory.to_string_lossy().into_owned(),
             listening: self.progress.listening.clone(),
             generation: current.number,
-            child: current.process.end().is_none().then(|| current.pid().unsigned_abs()),
+            child: current
+                .process
+                .end()
+                .is_none()
+                .then(|| current.pid().unsigned_abs()),
             target: current.target.to_string(),
             port: match &current.target {
                 Target::Port(port) | Target::Host { port, .. } => Some(*port),

@@ -3,13 +3,13 @@
 use std::io;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use super::Upstream;
 use crate::error::ProxyError;
 use crate::http1::head::HeadError;
 use crate::http1::inbound::Inbound;
 use crate::stream::Stream;
 use crate::timer::Timer;
+use bytes::Bytes;
 
 /// A connection and what was read from it. Dropping it closes it, which also tells the app to stop.
 #[derive(Debug)]

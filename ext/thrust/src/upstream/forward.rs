@@ -69,7 +69,10 @@ impl Asked {
     pub(crate) fn new(request: Box<Request>, client: &Client, options: &Options, target: &Target) -> Self {
         let head = headers::request_head(&request, client, options, target);
         let unread = match request.version {
-            Version::HTTP_2 => request.body.length().map_or(MAX_UNREAD, |length| length.min(MAX_UNREAD)),
+            Version::HTTP_2 => request
+                .body
+                .length()
+                .map_or(MAX_UNREAD, |length| length.min(MAX_UNREAD)),
             // Nothing of the body is read before it is asked for.
             _ => 0,
         };
@@ -152,10 +155,16 @@ impl Upstream {
                 unreachable!("a request is asked until it is answered, and not again");
             };
             let reused = kept.is_some();
-            let failure = match self.attempt(kept.take(), upload, asked.arrived, &asked.question).await {
+            let failure = match self
+                .attempt(kept.take(), upload, asked.arrived, &asked.question)
+                .await
+            {
                 Ok((connection, head)) => {
                     self.note_answer();
-                    let upload = asked.upload.take().unwrap_or_else(|| unreachable!("it was there above"));
+                    let upload = asked
+                        .upload
+                        .take()
+                        .unwrap_or_else(|| unreachable!("it was there above"));
                     return self
                         .respond(connection, place, head, upload, &asked.question)
                         .map_err(Unanswered::Failed);
@@ -225,9 +234,11 @@ impl Upstream {
                     continue;
                 }
             };
-            let head = response::parse(&head)
-                .map_err(|source| {
-                Failure::for_good(ProxyError::MalformedAnswer { target: target.clone(), source })
+            let head = response::parse(&head).map_err(|source| {
+                Failure::for_good(ProxyError::MalformedAnswer {
+                    target: target.clone(),
+                    source,
+                })
             })?;
             if !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS {
                 return Ok((connection, head));

@@ -268,8 +268,7 @@ mod tests {
     async fn a_closed_pool_lets_nobody_in_keeps_nothing_and_tells_when_the_last_has_left() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let pool = Arc::new(Pool::default());
-        let ((waiting, _peer), (given, _other)) =
-            (connection(&listener).await, connection(&listener).await);
+        let ((waiting, _peer), (given, _other)) = (connection(&listener).await, connection(&listener).await);
         let ((first, _), (second, _)) = (pool.enter(true).unwrap(), pool.enter(true).unwrap());
         keep(&pool, [waiting]);
 
