@@ -108,6 +108,10 @@ impl Control {
     ///
     /// The descriptors are closed on exec; whoever execs clears that. A command under way is handed over with
     /// [`Replier::into_inherited`].
+    ///
+    /// # Errors
+    ///
+    /// The system's, if it has no more descriptors for us. Then nobody can ask any more.
     pub(crate) fn into_inherited(self) -> io::Result<Option<Inherited>> {
         let Some(directory) = self.directory else {
             return Ok(None);

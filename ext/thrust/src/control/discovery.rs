@@ -69,7 +69,10 @@ pub enum DiscoveryError {
 /// If there is none or more than one.
 pub fn find(pid: Option<u32>) -> Result<Running, DiscoveryError> {
     let seeker = Seeker::this_process();
-    let above = env::var_os("THRUSTER_CONTROL_SOCKET").map(PathBuf::from);
+    let above = env::var_os("THRUSTER_CONTROL_SOCKET").and_then(|socket| {
+        let directory = Path::new(&socket).parent()?;
+        directory.canonicalize().ok()
+    });
     choose(seeker.running(), pid, above.as_deref(), &here())
 }
 
@@ -81,6 +84,7 @@ pub(super) fn sweep_beside(directory: &Directory) {
     }
 }
 
+/// `above` is the private directory of the thrust whose app asks, `here` the names of our working directory.
 fn choose(
     running: Vec<Running>,
     pid: Option<u32>,
@@ -91,7 +95,7 @@ fn choose(
         let found = running.iter().find(|thrust| thrust.pid == pid).cloned();
         return found.ok_or(DiscoveryError::NoSuchPid { pid, running });
     }
-    let is_above = |thrust: &&Running| above.is_some_and(|socket| socket.parent() == thrust.socket.parent());
+    let is_above = |thrust: &&Running| above.is_some() && above == thrust.socket.parent();
     if let Some(thrust) = running.iter().find(is_above) {
         return Ok(thrust.clone());
     }
@@ -195,7 +199,9 @@ impl Seeker {
                 sweep(&opened, &name, &directory);
                 continue;
             }
-            if let Some(about) = about(&directory) {
+            if let Some(about) = about(&directory)
+                && (owner == self.us || is_process_of(about.pid, owner))
+            {
                 running.push(Running {
                     pid: about.pid,
                     directory: about.directory,
@@ -240,6 +246,22 @@ fn about(directory: &File) -> Option<About> {
     let mut text = Vec::new();
     file.take(LONGEST_ABOUT).read_to_end(&mut text).ok()?;
     serde_json::from_slice(&text).ok()
+}
+
+/// Whether a process may be this user's. Only root has to ask: somebody could give out root's thrust for theirs, and
+/// have root ask them in its place. Where the system does not tell, it may be.
+fn is_process_of(pid: u32, user: u32) -> bool {
+    if !Path::new("/proc/self/status").exists() {
+        return true;
+    }
+    std::fs::read_to_string(format!("/proc/{pid}/status"))
+        .is_ok_and(|text| effective_user(&text) == Some(user))
+}
+
+/// The effective user in the text of `/proc/PID/status`: `Uid: real effective saved file-system`.
+fn effective_user(status: &str) -> Option<u32> {
+    let line = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
 }
 
 /// The names in a directory; none if it cannot be read.
@@ -309,16 +331,13 @@ mod tests {
     #[test]
     fn a_pid_goes_before_the_one_above_us_then_the_only_one_then_the_one_here() {
         let both = [thrust(1, "/shop"), thrust(2, "/blog")];
-        let above = Some("/run/thrust-0/2-x/generation-3.sock");
+        let above = Some("/run/thrust-0/2-x");
 
         assert_eq!(chosen(&both, Some(1), above, "/blog"), Some(1));
         assert_eq!(chosen(&both, None, above, "/shop"), Some(2));
         assert_eq!(chosen(&both[..1], None, None, "/elsewhere"), Some(1));
         assert_eq!(chosen(&both, None, None, "/blog"), Some(2));
-        assert_eq!(
-            chosen(&both, None, Some("/run/gone/generation-1.sock"), "/shop"),
-            Some(1)
-        );
+        assert_eq!(chosen(&both, None, Some("/run/thrust-0/gone"), "/shop"), Some(1));
     }
 
     #[test]
@@ -368,6 +387,17 @@ mod tests {
     }
 
     #[test]
+    fn a_process_is_told_by_its_effective_user() {
+        let status = "Name:\tthrust\nUid:\t0\t1000\t0\t1000\nGid:\t5\t5\t5\t5\n";
+
+        assert_eq!(effective_user(status), Some(1000));
+        assert_eq!(effective_user("Name:\tthrust\n"), None);
+        let us = rustix::process::geteuid().as_raw();
+        assert!(is_process_of(std::process::id(), us));
+        assert!(!cfg!(target_os = "linux") || !is_process_of(std::process::id(), us + 1));
+    }
+
+    #[test]
     fn the_living_are_found_once_and_the_dead_are_swept() {
         let place = tempfile::tempdir().unwrap();
         let living = Directory::open_in(&[place.path().to_owned()]).unwrap();
@@ -405,6 +435,7 @@ mod tests {
         assert!(living.path().exists());
     }
 
+    #[cfg(target_os = "linux")]
     #[test]
     fn what_is_in_the_place_of_a_thrust_is_neither_followed_nor_waited_for() {
         let place = tempfile::tempdir().unwrap();

@@ -293,6 +293,7 @@ async fn without_a_directory_nothing_is_asked_and_nothing_fails() {
     assert!(control.into_inherited().unwrap().is_none());
 }
 
+#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn somebody_else_is_turned_away_with_a_reason() {
     if !rustix::process::geteuid().is_root() {

@@ -114,6 +114,25 @@ fn a_status_is_flat_and_in_seconds() {
 }
 
 #[test]
+fn every_message_in_the_documentation_is_one() {
+    let page = include_str!("../../../../docs/control-protocol.md");
+    // A message that is broken to be read goes on in lines that are indented once more.
+    let lines = page.replace("\n     ", "");
+    let messages: Vec<_> = lines
+        .lines()
+        .filter_map(|line| line.strip_prefix("    "))
+        .filter(|line| line.starts_with("{\"version\""))
+        .collect();
+
+    assert!(messages.len() > 10, "{messages:?}");
+    for message in messages {
+        let is_command = Command::from_line(message.as_bytes()).is_ok();
+        let reply = Reply::from_line(message.as_bytes());
+        assert!(is_command || reply.is_ok(), "{message}: {reply:?}");
+    }
+}
+
+#[test]
 fn unknown_fields_are_ignored_and_unknown_words_are_other() {
     let command = br#"{"version":1,"command":"status","colour":"red","status":{}}"#;
     let reply = br#"{"version":1,"reply":"progress","step":"dancing","text":"Dancing","since":3}"#;
