@@ -95,11 +95,11 @@ module Bench
     end
     private_class_method :read_until_end
 
+    # Ends the whole group of a generator that is still there.
     def self.stop(thread)
       Process.kill("KILL", -thread.pid) if thread.alive?
     rescue Errno::ESRCH
       nil
     end
-    private_class_method :stop
   end
 end

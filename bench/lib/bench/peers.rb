@@ -18,7 +18,7 @@ module Bench
     def start(workload, directory)
       prepare(workload, directory)
       start_processes
-      @server.wait_for("http://127.0.0.1:#{@port}/1k")
+      @server.wait_for("#{address}#{workload.ready_path}")
     end
 
     def stop
@@ -30,6 +30,8 @@ module Bench
     def supports?(workload) = !workload.wrapped?
 
     def url(workload) = "http://127.0.0.1:#{port_for(workload)}#{workload.path}"
+
+    def address = "http://127.0.0.1:#{@port}"
 
     # The same from the app behind it.
     def app_url(path) = "http://127.0.0.1:#{@app_port}#{path}"
@@ -46,6 +48,7 @@ module Bench
     private
 
     def prepare(workload, directory)
+      @workload = workload
       @threads = workload.threads
       @cores = Host.cores(@threads)
       @directory = directory
@@ -56,10 +59,10 @@ module Bench
 
     def port_for(_workload) = @port
 
-    def spawn(*command, cores:, env: {}, log: File.basename(command.first))
+    def spawn(*command, cores:, env: {}, log: File.basename(command.first), **)
       # No interrupt between start and list: nobody would stop it.
       Thread.handle_interrupt(Interrupt => :never) do
-        Spawned.new(*command, cores:, env:, log_path: File.join(@directory, "#{log}.log")).tap { @spawned << _1 }
+        Spawned.new(*command, cores:, env:, log_path: File.join(@directory, "#{log}.log"), **).tap { @spawned << _1 }
       end
     end
 

@@ -28,10 +28,13 @@ module Bench
       names.map { |name| peer(name) }
     end
 
+    def load_client = built("examples/load_client")
+
     private
 
     def build(names)
-      command = [ "cargo", "build", "--release", "--locked", "--quiet", "-p", "thrust", "--example", "bench_app" ]
+      command = [ "cargo", "build", "--release", "--locked", "--quiet", "-p", "thrust", "--example", "bench_app",
+        "--example", "load_client" ]
       command += [ "--bin", "thrust" ] if names.include?("thrust") && !@env["THRUST"]
       system(*command, chdir: ROOT) || raise(Error, "#{command.join(" ")} failed")
     end

@@ -39,6 +39,8 @@ module Bench
       case workload.measure
       when :memory then IdleRounds.new(workload, peers, connections: @options.connections, **shared)
       when :start then StartRounds.new(workload, peers, **shared)
+      when :wait, :restart
+        WaitRounds.new(workload, peers, client: @programs.load_client, seconds: @options.seconds, **shared)
       else CpuRounds.new(workload, peers, seconds: @options.seconds, **shared)
       end
     end

@@ -13,17 +13,20 @@ module Bench
     # `started_at` is when its exec was done.
     attr_reader :pid, :log_path, :started_at
 
-    def initialize(*command, cores:, env:, log_path:)
+    def initialize(*command, cores:, env:, log_path:, chdir: ".")
       @name = File.basename(command.first)
       @log_path = log_path
-      environment = { "PATH" => ENV.fetch("PATH"), "HOME" => File.dirname(log_path) }.merge(env)
+      environment = self.class.environment(log_path).merge(env)
       # taskset becomes the program, so the pid is the program's own. Appending, so that the log may be emptied.
       command = [ "taskset", "-c", cores.join(","), *command ] if cores
       @pid = Process.spawn(environment, *command,
-        out: [ log_path, "a" ], err: [ "#{log_path}.err", "a" ], unsetenv_others: true, pgroup: true)
+        out: [ log_path, "a" ], err: [ "#{log_path}.err", "a" ], unsetenv_others: true, pgroup: true, chdir:)
       # spawn returns when the child has become the program: it must tell a failed exec from a good one.
       @started_at = Clock.now
     end
+
+    # What every program gets, and nothing else: its HOME is where its log is.
+    def self.environment(log_path) = { "PATH" => ENV.fetch("PATH"), "HOME" => File.dirname(log_path) }
 
     # Returns once `GET url` gets 200.
     def wait_for(url)

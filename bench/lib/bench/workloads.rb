@@ -1,17 +1,22 @@
 # frozen_string_literal: true
 
 module Bench
-  # One row of the ladder. `measure` says what its figure is: :cpu per request, :memory per idle connection, or the time
-  # of a :start. `goal` and `bar` bound the ratio to nginx for :cpu, and the figure itself for the others.
+  # One row of the ladder. `measure` says what its figure is: :cpu per request, :memory per idle connection, the time of a
+  # :start, or the longest :wait of a request, in calm or during a :restart. `goal` and `bar` bound the ratio to nginx for
+  # :cpu, and the figure itself for the others.
   Workload = Data.define(:name, :what, :path, :load, :threads, :measure, :goal, :bar) do
     def initialize(name:, what:, load: nil, path: "/1k", threads: 1, measure: :cpu, goal: nil, bar: nil) = super
 
     def compared? = measure == :cpu
+    def restart? = measure == :restart
+    # The app is test/dummy, not bench_app.
+    def rails? = %i[wait restart].include?(measure)
     # Only what starts its app itself can take part.
-    def wrapped? = measure == :start
+    def wrapped? = rails? || measure == :start
+    def ready_path = rails? ? "/up" : "/1k"
     def protocol = load ? load.protocol : :http1
     def upload? = load.respond_to?(:script) && !load.script.nil?
-    def unit = { cpu: "µs", memory: "KiB", start: "ms" }.fetch(measure)
+    def unit = { cpu: "µs", memory: "KiB", start: "ms", wait: "ms", restart: "ms" }.fetch(measure)
   end
 
   # Rows are added here and nowhere else, as long as wrk or h2load can drive them.
@@ -36,9 +41,11 @@ module Bench
     Workload.new(name: "h2w1s", what: "the same, 10 streams each",
       load: Load::H2load.new(connections: 10, streams: 10), goal: 1.00),
     Workload.new(name: "idle", what: "memory per idle connection", measure: :memory, goal: 4, bar: 6),
-    Workload.new(name: "start", what: "time from exec to listening", measure: :start, goal: 10)
+    Workload.new(name: "start", what: "time from exec to listening", measure: :start, goal: 10),
+    Workload.new(name: "calm", what: "longest wait under a steady load on a Rails app", measure: :wait),
+    Workload.new(name: "restart", what: "longest wait while that app is restarted", measure: :restart)
   ].to_h { |workload| [ workload.name, workload ] }.freeze
 
   # What runs when no workload is named.
-  USUAL_WORKLOADS = %w[w1 w1x2 n10k n100k up10m h2w1 idle start].freeze
+  USUAL_WORKLOADS = %w[w1 w1x2 n10k n100k up10m h2w1 idle start calm restart].freeze
 end

@@ -1,25 +1,39 @@
 # frozen_string_literal: true
 
+require "open3"
+
 module Bench
   module Peers
     # thrust, or the original thruster: both wrap the app and know the same variables.
     class Wrapper < Peer
+      DUMMY = File.join(ROOT, "test/dummy")
+      RAILS = { "RAILS_ENV" => "production", "SECRET_KEY_BASE_DUMMY" => "1", "FORCE_SSL" => "false",
+                "RAILS_LOG_LEVEL" => "warn" }.freeze
+
       def initialize(name, executable:, original: false, **)
         super(name, **)
         @executable = executable
         @original = original
       end
 
-      def supports?(_workload) = true
+      # The original cannot restart its app.
+      def supports?(workload) = !(@original && workload.restart?)
 
       # Seconds from exec until a connection is accepted, on any core. It is stopped again afterwards.
       def time_start(workload, directory)
         prepare(workload, directory)
-        start_processes(cores: nil)
+        start_wrapping(@app, cores: nil)
         @server.wait_for_listener(@port)
         Clock.now - @server.started_at
       ensure
         stop
+      end
+
+      # Puts a new app in the old one's place.
+      def restart
+        command = [ @executable, "restart", "--pid", @server.pid.to_s ]
+        output, status = Open3.capture2e(Spawned.environment(log_path), *command, unsetenv_others: true)
+        raise Error, "#{command.join(" ")} failed: #{output.strip}" unless status.success?
       end
 
       # The original makes no request ids.
@@ -27,12 +41,19 @@ module Bench
 
       private
 
-      def start_processes(cores: @cores.server)
+      def start_processes
+        # A Rails app that boots beside another gets all cores, as it would in use.
+        return start_wrapping("bin/rails", "server", cores: nil, env: RAILS, chdir: DUMMY) if @workload.rails?
+
         # The child would run on our cores; taskset moves it to the app's, then becomes it.
-        @server = spawn(@executable, "taskset", "-c", @cores.load.join(","), @app, cores:, log: name, env:)
+        start_wrapping("taskset", "-c", @cores.load.join(","), @app, cores: @cores.server)
       end
 
-      def env
+      def start_wrapping(*command, env: {}, **)
+        @server = spawn(@executable, *command, log: name, env: own_env.merge(env), **)
+      end
+
+      def own_env
         shared = { "THRUSTER_HTTP_PORT" => @port.to_s, "THRUSTER_TARGET_PORT" => @app_port.to_s,
                    "THRUSTER_H2C_ENABLED" => "1" }
         @original ? shared : shared.merge("THRUSTER_THREADS" => @threads.to_s)

@@ -6,12 +6,10 @@ use std::time::{Duration, Instant};
 use crate::answer::Answer;
 use crate::connection::{Connection, Fault, State};
 use crate::course::{Course, Outcome};
-use crate::request::{Request, Verdict};
+use crate::request::{PIECE_PAUSE, Request, Verdict};
 
 /// More repeats of one request than this are a fault of their own.
 pub(crate) const MAX_REPEATS: u32 = 5;
-/// Between two pieces of a body.
-const PIECE_PAUSE: Duration = Duration::from_millis(20);
 
 /// One worker's client, with the connection it keeps.
 pub(crate) struct Http1 {

@@ -1,5 +1,7 @@
 //! One request of each kind, and how its answer is told from any other.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -7,11 +9,13 @@ use sha2::{Digest, Sha256};
 use crate::answer::Answer;
 use crate::plan::Kind;
 
-/// Events of one stream, and the pause between two of them in milliseconds.
+/// Events of one stream, and the pause between two of them.
 const EVENTS: u32 = 10;
-const EVENT_PAUSE: u64 = 100;
+const EVENT_PAUSE: Duration = Duration::from_millis(100);
 /// An upload leaves in so many pieces, so that whatever happens to the proxy happens in the middle of some.
 const UPLOAD_PIECES: usize = 8;
+/// Between two pieces of a body.
+pub(crate) const PIECE_PAUSE: Duration = Duration::from_millis(20);
 
 /// What is sent, and what must come back.
 #[derive(Clone, Debug)]
@@ -25,8 +29,8 @@ pub(crate) struct Request {
     pub(crate) piece: usize,
     /// Whether the connection is for this request alone.
     pub(crate) is_alone: bool,
-    /// How long the answer takes by itself, in milliseconds: not counted as waiting.
-    pub(crate) own_time: u64,
+    /// How long the request and its answer take by themselves: not counted as waiting.
+    pub(crate) own_time: Duration,
     expected: Expected,
 }
 
@@ -74,7 +78,7 @@ impl Request {
             body: Bytes::new(),
             piece: usize::MAX,
             is_alone: false,
-            own_time: 0,
+            own_time: Duration::ZERO,
             expected: Expected::Target,
         }
     }
@@ -82,9 +86,9 @@ impl Request {
     fn events(id: String) -> Self {
         let events = (1..=EVENTS).map(|number| format!("data: {id} {number}\n\n"));
         Self {
-            path: format!("/ticks/{EVENTS}?pause={EVENT_PAUSE}&id={id}"),
+            path: format!("/ticks/{EVENTS}?pause={}&id={id}", EVENT_PAUSE.as_millis()),
             expected: Expected::Events(events.collect()),
-            own_time: u64::from(EVENTS - 1) * EVENT_PAUSE,
+            own_time: EVENT_PAUSE * (EVENTS - 1),
             ..Self::get(id)
         }
     }
@@ -109,11 +113,14 @@ impl Request {
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect();
+        let piece = size.div_ceil(UPLOAD_PIECES).max(1);
+        let pauses = size.div_ceil(piece).saturating_sub(1);
         Self {
             method: "POST",
             path: "/uploads".to_owned(),
             content_type: Some("application/octet-stream"),
-            piece: size.div_ceil(UPLOAD_PIECES).max(1),
+            piece,
+            own_time: PIECE_PAUSE.mul_f64(pauses as f64),
             expected: Expected::Digest { size, sha256 },
             body: body.into(),
             ..Self::get(id)

@@ -100,8 +100,7 @@ async fn work(name: (Kind, u32), mut pace: Interval, shared: Arc<Shared>, steady
         let begin = Begin::now();
         let course = client.ask(&request).await;
         let was_refused = matches!(course.outcome, Outcome::Refused(_));
-        let own_time = Duration::from_millis(request.own_time);
-        if lock(&shared.tally).record(name, request.id, begin, own_time, course) {
+        if lock(&shared.tally).record(name, request.id, begin, request.own_time, course) {
             steady();
         }
         if was_refused && shared.plan.until_refused {
