@@ -38,7 +38,7 @@ class ThrustServer
 
   # One request on a connection of its own; a block gets the response before its body is read.
   def request(request, &)
-    Net::HTTP.start("127.0.0.1", port, open_timeout: 5, read_timeout: 20, write_timeout: 20, max_retries: 0) do |http|
+    Net::HTTP.start("127.0.0.1", port, open_timeout: 5, read_timeout: BOOT, write_timeout: 20, max_retries: 0) do |http|
       http.request(request, &)
     end
   end
