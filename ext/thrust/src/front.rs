@@ -1,15 +1,15 @@
 //! What clients meet: the listeners, the cores behind them, and the order in which both come to their end.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::unix::AsyncFd;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::core::Core;
 use crate::listener;
-use crate::ports::Listener;
+use crate::ports::{Bound, Place, PortError};
 use crate::threads::Handle;
 
 /// How long a connection without a request may stay once we end: a request may be on its way on it.
@@ -20,27 +20,60 @@ const FAREWELL: Duration = Duration::from_secs(1);
 pub(crate) struct Front {
     here: Arc<Core>,
     others: Arc<[Handle]>,
+    places: Vec<Place>,
+    /// What is not listened on yet.
+    doors: RefCell<Vec<Bound>>,
     accepting: TaskTracker,
     stopped: CancellationToken,
 }
 
 impl Front {
     /// `here` is the core of the calling thread. Nobody is let in yet.
-    pub(crate) fn new(here: Arc<Core>, others: Vec<Handle>) -> Self {
+    pub(crate) fn new(here: Arc<Core>, others: Vec<Handle>, doors: Vec<Bound>) -> Self {
         Self {
             here,
             others: others.into(),
+            places: doors.iter().map(|door| door.place().clone()).collect(),
+            doors: RefCell::new(doors),
             accepting: TaskTracker::new(),
             stopped: CancellationToken::new(),
         }
     }
 
-    /// Lets clients in through `listeners`, on the runtime of the calling thread.
-    pub(crate) fn open(&self, listeners: Vec<AsyncFd<Listener>>) {
+    /// Lets clients in, on the runtime of the calling thread. A second time changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// Another program has begun to listen there since the places were bound, or the system cannot watch one more.
+    pub(crate) fn open(&self) -> Result<(), PortError> {
+        let doors = self.doors.take();
+        if doors.is_empty() {
+            return Ok(());
+        }
+        let listeners = doors
+            .into_iter()
+            .map(|door| {
+                let place = door.place().clone();
+                listener::watch(door.listen()?).map_err(|source| PortError::Listen { place, source })
+            })
+            .collect::<Result<_, _>>()?;
         let (here, others, stopped) = (self.here.clone(), self.others.clone(), self.stopped.clone());
         self.accepting.spawn(async move {
             listener::accept(listeners, &here, &others, &stopped).await;
         });
+        // As thruster logs it; the places are told where they are not just a port.
+        let http = self.places.iter().find_map(Place::port).map(|port| format!(":{port}"));
+        let bind = (!self.places.iter().all(Place::is_everywhere)).then(|| {
+            let places: Vec<_> = self.places.iter().map(ToString::to_string).collect();
+            places.join(",")
+        });
+        tracing::info!(http, bind, "Server started");
+        Ok(())
+    }
+
+    /// What is listened on, or will be.
+    pub(crate) fn places(&self) -> &[Place] {
+        &self.places
     }
 
     /// Lets in who waits already, then closes the listeners.

@@ -49,9 +49,10 @@ pub(crate) async fn accept(
 ) {
     let mut accepting: Vec<_> = listeners
         .into_iter()
-        .map(|listener| {
+        .map(|mut listener| {
             Box::pin(async move {
                 accept_until(&listener, here, others, stopped).await;
+                listener.get_mut().remove_file();
                 accept_waiting(&listener, here, others).await;
             })
         })

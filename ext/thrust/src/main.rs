@@ -32,6 +32,8 @@ fn main() -> ExitCode {
 }
 
 fn wrap(options: Options, command: Vec<OsString>) -> ExitCode {
+    // Before the log has its thread: it changes the environment.
+    let environment = ports::Environment::inherited();
     let Some(settings) = settings(options) else {
         return ExitCode::FAILURE;
     };
@@ -45,7 +47,7 @@ fn wrap(options: Options, command: Vec<OsString>) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let status = match ports::open(&config, &ports::Environment::inherited()) {
+    let status = match ports::open(&config, environment) {
         Ok(ports) => {
             ports.notices.iter().for_each(ports::Notice::log);
             server::run(&config, ports, command, &log)

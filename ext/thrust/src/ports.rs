@@ -1,63 +1,80 @@
-//! Chooses the two ports, so that nobody has to think about them: the one to listen on, and the app's.
+//! Chooses the addresses to listen on, and the app's, so that nobody has to think about them.
 //!
-//! HTTP_PORT that nobody chose is 80; where that is not allowed, the platform's PORT, or 8080 on a terminal.
-//! TARGET_PORT that nobody chose is 3000, or a free port if somebody has that one.
+//! What to listen on is what was passed to us ([`Activation`]), else THRUSTER_BIND, else HTTP_PORT of every address. The
+//! app's place is THRUSTER_TARGET, else TARGET_PORT; if nobody chose one it is 3000, or a free port if that is taken.
 
+mod activation;
 mod bound;
 mod error;
 mod holder;
+mod listen;
 mod notice;
+mod reservation;
 mod socket;
+mod target;
+mod unix;
 
+pub use activation::Activation;
 pub(crate) use bound::Kind;
-pub use bound::Listener;
+pub use bound::{Bound, Listener, Place};
 pub use error::PortError;
-pub use holder::Holder;
+pub use holder::{Holder, Listening, descendants, listening};
 pub use notice::Notice;
+pub use reservation::Reservation;
+pub use target::free_target;
+pub use unix::SocketFile;
 
 use std::{
     env,
     ffi::OsString,
     io::{self, IsTerminal},
-    net::TcpListener,
 };
 
+use socket2::Socket;
+use thrust_api::address::TargetAddress;
+use thrust_api::settings::BootMode;
 use thrust_api::units::Port;
 
+use self::listen::{Binder, Wanted};
 use crate::config::Config;
 
-const HTTP: u16 = 80;
-const HTTP_WITHOUT_PRIVILEGES: u16 = 8080;
-const TARGET: u16 = 3000;
-
-/// The bound port and the app's.
+/// What is listened on, and where the app is.
 #[derive(Debug)]
 pub struct Ports {
-    /// Listens on every address; nonblocking, closed on exec.
-    pub listener: TcpListener,
-    /// The port it listens on, never 0.
-    pub http_port: u16,
-    /// The port the app is to listen on, never 0; to be exported as PORT.
-    pub app_port: u16,
+    /// At least one. They listen already, unless THRUSTER_BOOT_MODE says that this has time.
+    pub listeners: Vec<Bound>,
+    /// Where the app is to listen.
+    pub target: TargetAddress,
+    /// The port that it is to listen on, never 0; to be exported as PORT. None if it listens on a Unix socket.
+    pub app_port: Option<u16>,
+    /// Keeps that port from other thrusts; belongs to the generation that has the port.
+    pub reservation: Option<Reservation>,
     /// What the operator should hear about.
     pub notices: Vec<Notice>,
 }
 
 /// What the choice depends on besides the configuration.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Environment {
     /// The PORT that we were started with.
     pub inherited_port: Option<OsString>,
     /// Whether a person is watching.
     pub terminal: bool,
+    /// The sockets that were passed to us.
+    pub activation: Option<Activation>,
+    /// Whether it was thrust itself that passed them, in another program's place: then they are what was to be bound,
+    /// and the files of Unix sockets among them are ours to remove.
+    pub succession: bool,
 }
 
 impl Environment {
-    /// That of this process.
+    /// That of this process. Call it once, before there are threads: what it takes is taken out of the environment.
     pub fn inherited() -> Self {
         Self {
             inherited_port: env::var_os("PORT"),
             terminal: io::stdout().is_terminal(),
+            activation: Activation::inherited(),
+            succession: false,
         }
     }
 
@@ -67,101 +84,63 @@ impl Environment {
     }
 }
 
-/// Binds the port to listen on and chooses the app's.
+/// Binds what is to be listened on, and chooses the app's place.
 ///
 /// # Errors
 ///
-/// When the port to listen on cannot be had, or none is left for the app. Nothing stays bound.
-pub fn open(config: &Config, environment: &Environment) -> Result<Ports, PortError> {
-    open_with(config, environment, socket::listen)
+/// When something of it cannot be had. Nothing stays bound.
+pub fn open(config: &Config, environment: Environment) -> Result<Ports, PortError> {
+    open_with(config, environment, socket::bind)
 }
 
 fn open_with(
     config: &Config,
-    environment: &Environment,
-    listen: impl Fn(u16) -> io::Result<TcpListener>,
+    mut environment: Environment,
+    bind: impl Fn(Wanted) -> io::Result<Socket>,
 ) -> Result<Ports, PortError> {
-    if let Some(port) = chosen_twice(config) {
-        return Err(PortError::Same { port });
-    }
-
-    let mut notices = Vec::new();
-    let (wanted, listener) = match config.http_port {
-        Some(port) => (port.number(), listen(port.number())),
-        None => listen_anywhere(environment, listen, &mut notices),
+    let (listeners, mut notices) = match environment.activation.take() {
+        Some(activation) => adopt(config, activation, environment.succession)?,
+        None => {
+            if let Some(port) = chosen_twice(config) {
+                return Err(PortError::Same { port });
+            }
+            let mut binder = Binder {
+                config,
+                environment: &environment,
+                bind,
+                notices: Vec::new(),
+            };
+            (binder.all()?, binder.notices)
+        }
     };
-    let listener = listener.map_err(|source| PortError::listening(wanted, source))?;
-    let http_port = socket::port_of(&listener).map_err(|source| PortError::listening(wanted, source))?;
-    let app_port = app_port(config.target_port, TARGET, http_port, &mut notices)?;
+    if config.boot_mode == BootMode::Hold {
+        listeners.iter().try_for_each(Bound::begin)?;
+    }
+    let chosen = target::choose(config, target::USUAL, &listeners, &mut notices)?;
     Ok(Ports {
-        listener,
-        http_port,
-        app_port,
+        listeners,
+        target: chosen.target,
+        app_port: chosen.app_port,
+        reservation: chosen.reservation,
         notices,
     })
 }
 
+fn adopt(
+    config: &Config,
+    activation: Activation,
+    succession: bool,
+) -> Result<(Vec<Bound>, Vec<Notice>), PortError> {
+    let listeners = activation.adopt(succession)?;
+    let is_ignored = !succession && (config.http_port.is_some() || !config.bind.is_empty());
+    let notices = is_ignored.then_some(Notice::BindIgnored).into_iter().collect();
+    Ok((listeners, notices))
+}
+
+/// Told before anything is bound, where it can be: a port that we may not have is the lesser mistake then.
 fn chosen_twice(config: &Config) -> Option<u16> {
     let port = config.http_port.filter(|port| !port.is_any())?;
-    (config.target_port == Some(port)).then_some(port.number())
-}
-
-/// Tries the ports that stand for "nobody chose one"; returns the one that decided.
-fn listen_anywhere(
-    environment: &Environment,
-    listen: impl Fn(u16) -> io::Result<TcpListener>,
-    notices: &mut Vec<Notice>,
-) -> (u16, io::Result<TcpListener>) {
-    let first = listen(HTTP);
-    if !matches!(&first, Err(error) if error.kind() == io::ErrorKind::PermissionDenied) {
-        return (HTTP, first);
-    }
-    if let Some(port) = environment.port() {
-        notices.push(Notice::ListeningOnInherited { port });
-        return (port, listen(port));
-    }
-    if environment.terminal {
-        let port = HTTP_WITHOUT_PRIVILEGES;
-        notices.push(Notice::ListeningOnFallback { port });
-        return (port, listen(port));
-    }
-    (HTTP, first)
-}
-
-fn app_port(
-    chosen: Option<Port>,
-    usual: u16,
-    http_port: u16,
-    notices: &mut Vec<Notice>,
-) -> Result<u16, PortError> {
-    match chosen.map(Port::number) {
-        Some(0) => free_port(),
-        // Also when nobody chose the port that is listened on.
-        Some(port) if port == http_port => Err(PortError::Same { port }),
-        Some(port) => {
-            if socket::is_answered(port) {
-                notices.push(Notice::TargetAnswered {
-                    port,
-                    holder: holder::of(port),
-                });
-            }
-            Ok(port)
-        }
-        None if socket::is_free(usual) => Ok(usual),
-        None => {
-            let to = free_port()?;
-            notices.push(Notice::TargetMoved {
-                from: usual,
-                to,
-                holder: holder::of(usual),
-            });
-            Ok(to)
-        }
-    }
-}
-
-pub(crate) fn free_port() -> Result<u16, PortError> {
-    socket::free_port().map_err(|source| PortError::NoneFree { source })
+    (config.bind.is_empty() && config.target_port == Some(port)).then_some(port.number())
 }
 
 #[cfg(test)]

@@ -8,19 +8,18 @@ use std::sync::Arc;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::config::{Config, LogLevel};
+use crate::config::{BootMode, Config, LogLevel};
 use crate::control::{Control, Directory};
 use crate::core::Core;
 use crate::error::chain;
 use crate::front::Front;
-use crate::listener;
 use crate::log::Log;
 use crate::ports::Ports;
 use crate::process::systemd::Notify;
 use crate::process::{Reaper, Signals};
 use crate::service::Service;
 use crate::stages::error_pages::ErrorPages;
-use crate::supervisor::{FAILURE, Plan, Progress, Supervisor};
+use crate::supervisor::{FAILURE, Home, Plan, Progress, Supervisor};
 use crate::threads::Handle;
 use crate::upstream::Target;
 
@@ -42,7 +41,7 @@ fn start(config: &Config, ports: Ports, plan: Plan, log: &Log) -> Result<u8, Den
         .enable_all()
         .build()
         .map_err(denied("event loop"))?;
-    let target = Target::Port(ports.app_port);
+    let target = Target::from(&ports.target);
     let service = Arc::new(Service::new(config.threads, &target, config));
     let error_pages = Arc::new(ErrorPages::load(&config.bad_gateway_page));
     let logged = config.log_requests && matches!(config.log_level, LogLevel::Debug | LogLevel::Info);
@@ -55,16 +54,18 @@ fn start(config: &Config, ports: Ports, plan: Plan, log: &Log) -> Result<u8, Den
         .map(|number| Handle::start(number, core(number)))
         .collect::<io::Result<Vec<_>>>()
         .map_err(denied("thread to serve connections"))?;
-    let front = Front::new(here.clone(), others);
+    let front = Front::new(here.clone(), others, ports.listeners);
 
     let ended = runtime.block_on(async {
         let mut signals = Signals::new().map_err(denied("signals"))?;
         let reaper = Reaper::start().map_err(denied("signals"))?;
         here.flush_log_in_time();
-        front.open(vec![
-            listener::watch(ports.listener.into()).map_err(denied("watch on the listener"))?,
-        ]);
-        tracing::info!(http = format!(":{}", ports.http_port), "Server started");
+        if config.boot_mode == BootMode::Hold
+            && let Err(error) = front.open()
+        {
+            error.log();
+            return Ok((FAILURE, front));
+        }
         let (control, mut asked) = Control::start(Directory::open());
         let supervisor = Supervisor {
             plan,
@@ -73,15 +74,19 @@ fn start(config: &Config, ports: Ports, plan: Plan, log: &Log) -> Result<u8, Den
             reaper,
             notify: Notify::inherited(),
             control: RefCell::new(control),
-            progress: Progress::new(vec![format!(":{}", ports.http_port)]),
+            progress: Progress::default(),
         };
-        let status = supervisor.run(target, &mut signals, &mut asked).await;
-        Ok((status, supervisor))
+        let home = Home {
+            target,
+            reservation: ports.reservation,
+        };
+        let status = supervisor.run(home, &mut signals, &mut asked).await;
+        Ok((status, supervisor.front))
     });
     // Ends what did not end in time, and with it the last log lines are written.
     drop(runtime);
-    let (status, supervisor) = ended?;
-    supervisor.front.join();
+    let (status, front) = ended?;
+    front.join();
     tracing::info!("Server stopped");
     Ok(status)
 }

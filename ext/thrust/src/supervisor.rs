@@ -28,17 +28,18 @@ use tokio::time::Instant;
 
 use self::crash::Crashes;
 use self::generation::Generation;
+pub(crate) use self::generation::Home;
 use self::pid_file::PidFiles;
 use self::restart::{Restart, Switched};
 use self::retire::Previous;
 use crate::config::Config;
 use crate::control::{Asked, Control};
 use crate::front::Front;
+use crate::ports::PortError;
 use crate::process::systemd::Notify;
-use crate::process::{Command, End, Reaper, Signals, Told};
+use crate::process::{Command, End, Reaper, Signals, Stop, Told};
 use crate::service::Service;
 use crate::service::health::Check;
-use crate::upstream::Target;
 
 /// The exit status when we, and not the wrapped process, are the reason for the end.
 pub(crate) const FAILURE: u8 = 1;
@@ -113,20 +114,17 @@ fn directory_as_named() -> Option<PathBuf> {
 pub(crate) struct Progress {
     started: Instant,
     state: Cell<State>,
-    /// The addresses that are listened on.
-    listening: Vec<String>,
     /// Generations that were replaced and have not ended yet.
     previous: Previous,
     pid_files: PidFiles,
 }
 
-impl Progress {
+impl Default for Progress {
     /// The run begins now.
-    pub(crate) fn new(listening: Vec<String>) -> Self {
+    fn default() -> Self {
         Self {
             started: Instant::now(),
             state: Cell::new(State::Booting),
-            listening,
             previous: Previous::default(),
             pid_files: PidFiles::default(),
         }
@@ -143,17 +141,19 @@ enum Event {
     Asked(Asked),
     /// The next generation took over, unless it failed.
     Restarted(Option<Switched>),
+    /// The app is there, and clients cannot be let in.
+    NotListening(PortError),
 }
 
 impl Supervisor {
-    /// Starts the app, which is to listen on `target`, keeps it, and ends with it. Returns the status to exit with.
+    /// Starts the app, which is to live in `home`, keeps it, and ends with it. Returns the status to exit with.
     pub(crate) async fn run(
         &self,
-        target: Target,
+        home: Home,
         signals: &mut Signals,
         asked: &mut mpsc::Receiver<Asked>,
     ) -> u8 {
-        let mut current = match self.start(1, target, None) {
+        let mut current = match self.start(1, Arc::new(home), None) {
             Ok(generation) => Arc::new(generation),
             Err(error) => {
                 error.log();
@@ -175,6 +175,11 @@ impl Supervisor {
                 Event::Asked(asked) => self.answer(asked, &current, &mut restart),
                 Event::Restarted(None) => {}
                 Event::Restarted(Some(switched)) => self.succeed(&mut current, switched),
+                Event::NotListening(error) => {
+                    error.log();
+                    self.end(&current, Stop::Terminate, signals, asked).await;
+                    return FAILURE;
+                }
                 Event::Ended(end) => {
                     tracing::info!(pid = current.pid(), how = %end, "Upstream process ended");
                     self.service.await_app();
@@ -214,7 +219,7 @@ impl Supervisor {
             told = signals.next() => Event::Told(told),
             switched = restart.done() => Event::Restarted(switched),
             Some(asked) = asked.recv() => Event::Asked(asked),
-            never = self.watch(current) => match never {},
+            error = self.watch(current) => Event::NotListening(error),
             never = self.explain_waits(current) => match never {},
         }
     }

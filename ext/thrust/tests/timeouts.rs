@@ -102,12 +102,13 @@ fn a_connection_without_a_next_request_is_closed_without_a_word() {
 
 #[test]
 fn an_idle_timeout_of_zero_is_the_read_timeout_and_less_is_none() {
-    let target = TestTarget::echoing();
+    // A port belongs to one thrust alone.
+    let (target, other) = (TestTarget::echoing(), TestTarget::echoing());
     let zero = Launch::before(&target)
         .env("HTTP_IDLE_TIMEOUT", "0")
         .env("HTTP_READ_TIMEOUT", LIMIT)
         .start();
-    let none = Launch::before(&target)
+    let none = Launch::before(&other)
         .env("HTTP_IDLE_TIMEOUT", "-1")
         .env("HTTP_READ_TIMEOUT", LIMIT)
         .start();

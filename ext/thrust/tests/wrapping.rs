@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, getpgid, getpid, kill_process};
 
 #[cfg(target_os = "linux")]
 use self::support::Terminal;
-use self::support::{Launch, TestProxy, TestTarget, eventually};
+use self::support::{Launch, TestProxy, TestTarget, eventually, free_port};
 
 #[test]
 fn the_exit_status_is_the_one_of_the_command() {
@@ -111,25 +111,27 @@ fn killing_the_proxy_ends_the_command() {
 
 #[test]
 fn port_is_where_the_app_is_expected_whatever_it_was_before() {
+    let port = free_port();
+
     let ended = Launch::shell("echo PORT=$PORT")
         .env("PORT", "9")
-        .env("TARGET_PORT", "4444")
+        .env("TARGET_PORT", port.to_string())
         .run();
 
-    assert!(ended.stdout.contains(&"PORT=4444".to_owned()), "{ended:?}");
+    assert!(ended.stdout.contains(&format!("PORT={port}")), "{ended:?}");
 }
 
 #[test]
 fn the_rest_of_the_environment_is_passed_on() {
     let ended = Launch::new(["env"])
         .env("RAILS_ENV", "production")
-        .env("THRUSTER_TARGET_PORT", "4444")
+        .env("THRUSTER_TARGET_PORT", "0")
         .env("LOG_REQUESTS", "false")
         .run();
 
     for line in [
         "RAILS_ENV=production",
-        "THRUSTER_TARGET_PORT=4444",
+        "THRUSTER_TARGET_PORT=0",
         "LOG_REQUESTS=false",
         "THRUSTER_HTTP_PORT=0",
     ] {

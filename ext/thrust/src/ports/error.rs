@@ -1,38 +1,88 @@
-//! Why there are no ports, and what helps.
+//! Why there are no ports or sockets, and what helps.
 
 use std::io;
+use std::path::PathBuf;
 
+use super::bound::Place;
 use super::holder::{self, Holder};
 use crate::error::chain;
 
-/// Why there are no ports.
+/// Why there are no ports or sockets.
 #[derive(Debug, thiserror::Error)]
 pub enum PortError {
     /// Somebody else has the port.
-    #[error("could not listen on port {port}: {}; {}", in_use(holder.as_ref()), free_it(holder.as_ref()))]
+    #[error("could not listen on {place}: {}; {}, or {}", in_use(holder.as_ref()), stop(holder.as_ref()), another(place))]
     InUse {
-        /// The port.
-        port: u16,
+        /// What we wanted.
+        place: Place,
         /// Who has it, if that can be seen.
         holder: Option<Holder>,
     },
     /// This user may not have the port.
     #[error(
-        "could not listen on port {port}: permission denied; set THRUSTER_HTTP_PORT to 1024 or above, \
-         or allow it (a container's --sysctl net.ipv4.ip_unprivileged_port_start={port}, \
-         systemd's AmbientCapabilities=CAP_NET_BIND_SERVICE)"
+        "could not listen on {place}: permission denied; set THRUSTER_HTTP_PORT to 1024 or above, \
+         or allow it (a container's --sysctl net.ipv4.ip_unprivileged_port_start={}, \
+         systemd's AmbientCapabilities=CAP_NET_BIND_SERVICE)", place.port().unwrap_or_default()
     )]
     NotAllowed {
-        /// The port.
-        port: u16,
+        /// What we wanted.
+        place: Place,
+    },
+    /// No interface has the address.
+    #[error(
+        "could not listen on {place}: this machine does not have that address; \
+         name one of its own in THRUSTER_BIND"
+    )]
+    NotHere {
+        /// What we wanted.
+        place: Place,
     },
     /// The system says no for another reason.
-    #[error("could not listen on port {port}; set THRUSTER_HTTP_PORT to another port")]
+    #[error("could not listen on {place}; {}", another(place))]
     Listen {
-        /// The port.
-        port: u16,
+        /// What we wanted.
+        place: Place,
         /// What it says.
         source: io::Error,
+    },
+    /// Somebody else accepts connections on the socket.
+    #[error(
+        "could not listen on unix:{}: {}; {}, or name another path in THRUSTER_BIND",
+        path.display(), in_use(holder.as_ref()), stop(holder.as_ref())
+    )]
+    SocketInUse {
+        /// The path.
+        path: PathBuf,
+        /// Who answers, if that can be seen.
+        holder: Option<Holder>,
+    },
+    /// A file that is not ours to remove.
+    #[error(
+        "could not listen on unix:{}: there is a file of that name that is no socket; \
+         remove it, or name another path in THRUSTER_BIND", path.display()
+    )]
+    NoSocket {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The system gives no such socket.
+    #[error("could not listen on unix:{}; its directory must exist and let us write", path.display())]
+    Socket {
+        /// The path.
+        path: PathBuf,
+        /// What it says.
+        source: io::Error,
+    },
+    /// Whoever started us passed something else than a socket that listens.
+    #[error(
+        "could not listen on number {number} of the sockets in LISTEN_FDS: {problem}; \
+         pass only TCP and Unix sockets that listen (systemd: ListenStream= with Accept=no)"
+    )]
+    Adopted {
+        /// Which one, from 1 on.
+        number: usize,
+        /// What it is.
+        problem: String,
     },
     /// Both ports are the same.
     #[error(
@@ -43,6 +93,26 @@ pub enum PortError {
         /// The port.
         port: u16,
     },
+    /// Both places are the same.
+    #[error(
+        "{place} is both where thrust listens and where the app does; the app needs a place of its own, \
+         so change THRUSTER_BIND or THRUSTER_TARGET"
+    )]
+    SamePlace {
+        /// The place.
+        place: Place,
+    },
+    /// Another thrust keeps the port for its app.
+    #[error(
+        "port {port} is kept for the app of {}; set THRUSTER_TARGET_PORT to another port, \
+         or unset it to get a free one", another_thrust(holder.as_ref())
+    )]
+    Reserved {
+        /// The port.
+        port: u16,
+        /// The other thrust, if it can be seen.
+        holder: Option<Holder>,
+    },
     /// No port is left for the app.
     #[error("could not find a free port for the app; set THRUSTER_TARGET_PORT to one")]
     NoneFree {
@@ -52,15 +122,16 @@ pub enum PortError {
 }
 
 impl PortError {
-    /// What the system said when we asked for this port.
-    pub(super) fn listening(port: u16, source: io::Error) -> Self {
-        match source.kind() {
-            io::ErrorKind::AddrInUse => Self::InUse {
-                port,
+    /// What the system said when we asked for this place.
+    pub(super) fn listening(place: Place, source: io::Error) -> Self {
+        match (source.kind(), place.port()) {
+            (io::ErrorKind::AddrInUse, Some(port)) => Self::InUse {
                 holder: holder::of(port),
+                place,
             },
-            io::ErrorKind::PermissionDenied => Self::NotAllowed { port },
-            _ => Self::Listen { port, source },
+            (io::ErrorKind::PermissionDenied, Some(_)) => Self::NotAllowed { place },
+            (io::ErrorKind::AddrNotAvailable, Some(_)) => Self::NotHere { place },
+            _ => Self::Listen { place, source },
         }
     }
 
@@ -77,10 +148,21 @@ fn in_use(holder: Option<&Holder>) -> String {
     }
 }
 
-fn free_it(holder: Option<&Holder>) -> String {
-    let stop = match holder {
+fn stop(holder: Option<&Holder>) -> String {
+    match holder {
         Some(holder) => format!("stop {}", holder.name),
         None => "stop the program that has it".to_owned(),
-    };
-    format!("{stop}, or set THRUSTER_HTTP_PORT to another port")
+    }
+}
+
+fn another(place: &Place) -> &'static str {
+    match place {
+        Place::Everywhere(_) => "set THRUSTER_HTTP_PORT to another port",
+        Place::Address(_) => "name another address or port in THRUSTER_BIND",
+        Place::Unix(_) => "name another path in THRUSTER_BIND",
+    }
+}
+
+fn another_thrust(holder: Option<&Holder>) -> String {
+    holder.map_or_else(|| "another thrust".to_owned(), ToString::to_string)
 }

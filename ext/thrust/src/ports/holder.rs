@@ -1,10 +1,16 @@
-//! Who listens on a port, as far as /proc tells us: its socket's inode, then the process that has it open.
+//! Who listens where, as far as /proc tells us: a socket's inode, then the process that has it open, and back.
 //!
 //! Another user's processes cannot be looked into, and other systems have no /proc: then nobody is named.
 
-use std::{fmt, fs, path::Path};
+mod process;
+mod table;
 
-/// A process that listens on a port.
+pub use process::descendants;
+pub use table::Listening;
+
+use std::{collections::HashSet, fmt, path::Path};
+
+/// A process that has a socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
     /// Its process id.
@@ -21,88 +27,55 @@ impl fmt::Display for Holder {
 
 /// The process that listens on this port of this machine, if it can be seen.
 pub(super) fn of(port: u16) -> Option<Holder> {
-    let proc = Path::new("/proc");
-    let links: Vec<_> = ["net/tcp", "net/tcp6"]
-        .iter()
-        .filter_map(|table| fs::read_to_string(proc.join(table)).ok())
-        .flat_map(|table| listening_inodes(&table, port))
-        .map(|inode| format!("socket:[{inode}]"))
+    let inodes = table::tcp()
+        .into_iter()
+        .filter(|row| matches!(row.address, Listening::Tcp(address) if address.port() == port))
+        .map(|row| row.inode);
+    with_any(&inodes.collect())
+}
+
+/// The process that has the Unix socket of this name, if it can be seen. An abstract name begins with `@`.
+pub(super) fn of_unix(name: &Path) -> Option<Holder> {
+    let inodes = table::unix_named(&name.to_string_lossy());
+    with_any(&inodes.into_iter().collect())
+}
+
+/// Where these processes listen, in order, each place once; what cannot be seen is missing.
+pub fn listening(pids: &[u32]) -> Vec<Listening> {
+    let open: HashSet<u64> = pids.iter().flat_map(|pid| process::sockets(*pid)).collect();
+    let mut places: Vec<_> = table::tcp()
+        .into_iter()
+        .chain(table::unix())
+        .filter(|row| open.contains(&row.inode))
+        .map(|row| row.address)
         .collect();
-    if links.is_empty() {
+    places.sort();
+    places.dedup();
+    places
+}
+
+/// The first process that has one of these sockets open.
+fn with_any(inodes: &HashSet<u64>) -> Option<Holder> {
+    if inodes.is_empty() {
         return None;
     }
-
-    let processes = fs::read_dir(proc).ok()?.flatten();
-    processes
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .find_map(|pid: u32| {
-            let process = proc.join(pid.to_string());
-            let mut open = fs::read_dir(process.join("fd")).ok()?.flatten();
-            open.any(|entry| {
-                fs::read_link(entry.path())
-                    .is_ok_and(|target| links.iter().any(|link| target == Path::new(link)))
-            })
-            .then(|| Holder {
-                pid,
-                name: name(&process),
-            })
-        })
+    let pid = process::all()
+        .into_iter()
+        .find(|pid| process::sockets(*pid).iter().any(|inode| inodes.contains(inode)))?;
+    let name = process::name(pid);
+    Some(Holder { pid, name })
 }
 
-/// The inodes of the sockets that listen on this port, from a table in the form of /proc/net/tcp.
-fn listening_inodes(table: &str, port: u16) -> Vec<u64> {
-    const LISTEN: &str = "0A";
-    table
-        .lines()
-        .skip(1)
-        .filter_map(|line| {
-            let mut fields = line.split_ascii_whitespace().skip(1);
-            let (_, local_port) = fields.next()?.rsplit_once(':')?;
-            let state = fields.nth(1)?;
-            let inode = fields.nth(5)?.parse().ok()?;
-            (state == LISTEN && u16::from_str_radix(local_port, 16) == Ok(port)).then_some(inode)
-        })
-        .collect()
-}
-
-fn name(process: &Path) -> String {
-    let name = fs::read_to_string(process.join("comm")).unwrap_or_default();
-    // A process may call itself anything, and this goes to a terminal.
-    let name: String = name
-        .trim_end()
-        .chars()
-        .filter(|character| !character.is_control())
-        .collect();
-    if name.is_empty() {
-        "a process".to_owned()
-    } else {
-        name
-    }
-}
-
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
+    use std::net::TcpListener;
+    use std::os::unix::net::UnixListener;
+
     use super::*;
 
-    const TABLE: &str = "\
-  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
-   0: 0100007F:0BB8 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711 1 0 100 0 0 10 0
-   1: 0100007F:0BB8 0100007F:C3F2 01 00000000:00000000 00:00000000 00000000     0        0 4712 1 0 20 4 30 10 -1
-   2: 00000000000000000000000000000000:0050 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 4713 1 0
-   3: short
-";
-
-    #[test]
-    fn only_listening_sockets_of_the_port_count() {
-        assert_eq!(listening_inodes(TABLE, 3000), [4711]);
-        assert_eq!(listening_inodes(TABLE, 80), [4713]);
-        assert!(listening_inodes(TABLE, 81).is_empty());
-    }
-
-    #[cfg(target_os = "linux")]
     #[test]
     fn a_port_of_this_process_is_traced_to_it() {
-        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
 
         let holder = of(port).unwrap();
@@ -110,5 +83,26 @@ mod tests {
         assert_eq!(holder.pid, std::process::id());
         drop(listener);
         assert_eq!(of(port), None);
+    }
+
+    #[test]
+    fn all_that_processes_listen_on_is_found_and_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("socket");
+        let tcp = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let unix = UnixListener::bind(&path).unwrap();
+        let places = [
+            Listening::Tcp(tcp.local_addr().unwrap()),
+            Listening::Unix(path.display().to_string()),
+        ];
+
+        let found = listening(&[std::process::id()]);
+
+        assert!(places.iter().all(|place| found.contains(place)), "{found:?}");
+        assert_eq!(of_unix(&path).unwrap().pid, std::process::id());
+        drop((tcp, unix));
+        let found = listening(&[std::process::id()]);
+        assert!(!places.iter().any(|place| found.contains(place)), "{found:?}");
+        assert_eq!(listening(&[]), []);
     }
 }

@@ -1,5 +1,7 @@
 //! What the operator should hear about the ports that were chosen.
 
+use std::path::PathBuf;
+
 use super::Holder;
 
 /// Something about the ports that is not as expected.
@@ -31,6 +33,15 @@ pub enum Notice {
         /// Who answers.
         holder: Option<Holder>,
     },
+    /// Somebody already answers on the socket that was chosen for the app.
+    TargetSocketAnswered {
+        /// Its path.
+        path: PathBuf,
+        /// Who answers.
+        holder: Option<Holder>,
+    },
+    /// Sockets were passed to us, so what was set for listening counts for nothing.
+    BindIgnored,
 }
 
 impl Notice {
@@ -60,6 +71,18 @@ impl Notice {
                     port,
                     holder = show(holder.as_ref()),
                     "TARGET_PORT is answered before the app has started; requests may go to another program"
+                );
+            }
+            Self::TargetSocketAnswered { path, holder } => {
+                tracing::warn!(
+                    path = %path.display(),
+                    holder = show(holder.as_ref()),
+                    "THRUSTER_TARGET is answered before the app has started; requests may go to another program"
+                );
+            }
+            Self::BindIgnored => {
+                tracing::warn!(
+                    "Listening on the sockets of LISTEN_FDS; HTTP_PORT and THRUSTER_BIND are ignored"
                 );
             }
         }

@@ -1,36 +1,39 @@
-//! Makes listening sockets, and tells which ports are free.
+//! Makes TCP sockets to listen on, and tells which ports are free.
 
 use std::{
     io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream},
     time::Duration,
 };
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-/// Connections that may wait to be accepted; the kernel cuts it to its own limit.
-const BACKLOG: i32 = 4096;
+use super::listen::Wanted;
 
 /// How long a port of this machine may take to show that somebody answers.
 const ANSWER_TIME: Duration = Duration::from_millis(250);
 
-/// Listens on this port of every address, IPv6 and IPv4; 0 takes a free port. The socket does not block and is
-/// closed on exec.
+/// Binds a socket, which does not block and is closed on exec. Every address is IPv6 and IPv4.
 ///
 /// # Errors
 ///
 /// The system's, such as a port that is in use or not allowed.
-pub(super) fn listen(port: u16) -> io::Result<TcpListener> {
-    let socket = bind(port)?;
-    socket.listen(BACKLOG)?;
-    socket.set_nonblocking(true)?;
-    Ok(socket.into())
+pub(super) fn bind(wanted: Wanted) -> io::Result<Socket> {
+    let Wanted {
+        address,
+        port,
+        only_v6,
+    } = wanted;
+    match address {
+        Some(address) => bind_to(address, port, only_v6),
+        None => bind_everywhere(port),
+    }
 }
 
 /// Whether nobody has this port on any address.
 pub(super) fn is_free(port: u16) -> bool {
     // macOS lets every address be bound beside somebody who has a single one.
-    bind(port).is_ok() && !is_answered(port)
+    bind_everywhere(port).is_ok() && !is_answered(port)
 }
 
 /// A port that nobody has, on any address.
@@ -39,16 +42,17 @@ pub(super) fn is_free(port: u16) -> bool {
 ///
 /// The system's, when it has none left.
 pub(super) fn free_port() -> io::Result<u16> {
-    port_of(&bind(0)?.into())
+    port_of(&bind_everywhere(0)?)
 }
 
-/// The port that a socket listens on.
+/// The port that a TCP socket is bound to.
 ///
 /// # Errors
 ///
 /// The system's.
-pub(super) fn port_of(listener: &TcpListener) -> io::Result<u16> {
-    Ok(listener.local_addr()?.port())
+pub(super) fn port_of(socket: &Socket) -> io::Result<u16> {
+    let address = socket.local_addr()?.as_socket();
+    Ok(address.map_or(0, |address| address.port()))
 }
 
 /// Whether somebody on this machine accepts connections on this port.
@@ -61,10 +65,10 @@ pub(super) fn is_answered(port: u16) -> bool {
     .any(|address| TcpStream::connect_timeout(&SocketAddr::new(address, port), ANSWER_TIME).is_ok())
 }
 
-fn bind(port: u16) -> io::Result<Socket> {
-    match bind_to(Ipv6Addr::UNSPECIFIED.into(), port) {
+fn bind_everywhere(port: u16) -> io::Result<Socket> {
+    match bind_to(Ipv6Addr::UNSPECIFIED.into(), port, false) {
         // No IPv6 in the kernel, or none on any interface.
-        Err(error) if lacks_ipv6(&error) => bind_to(Ipv4Addr::UNSPECIFIED.into(), port),
+        Err(error) if lacks_ipv6(&error) => bind_to(Ipv4Addr::UNSPECIFIED.into(), port, false),
         result => result,
     }
 }
@@ -76,26 +80,43 @@ fn lacks_ipv6(error: &io::Error) -> bool {
     ) || error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
 }
 
-fn bind_to(address: IpAddr, port: u16) -> io::Result<Socket> {
+fn bind_to(address: IpAddr, port: u16, only_v6: bool) -> io::Result<Socket> {
     let address = SocketAddr::new(address, port);
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
-        socket.set_only_v6(false)?;
+        socket.set_only_v6(only_v6)?;
     }
     // Never SO_REUSEPORT: a second proxy on the port would silently take half of the connections.
     socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     Ok(socket)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
     use super::*;
+
+    fn everywhere(port: u16) -> Wanted {
+        Wanted {
+            address: None,
+            port,
+            only_v6: false,
+        }
+    }
+
+    fn listen(port: u16) -> (TcpListener, u16) {
+        let socket = bind(everywhere(port)).unwrap();
+        let port = port_of(&socket).unwrap();
+        socket.listen(8).unwrap();
+        (socket.into(), port)
+    }
 
     #[test]
     fn one_socket_takes_connections_of_both_families_and_never_blocks() {
-        let listener = listen(0).unwrap();
-        let port = port_of(&listener).unwrap();
+        let (listener, port) = listen(0);
 
         assert_eq!(listener.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock);
         TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
@@ -105,11 +126,50 @@ mod tests {
     }
 
     #[test]
-    fn a_port_has_one_listener_only() {
-        let listener = listen(0).unwrap();
-        let port = port_of(&listener).unwrap();
+    fn a_socket_for_one_address_is_reached_on_no_other() {
+        let wanted = Wanted {
+            address: Some(Ipv4Addr::LOCALHOST.into()),
+            ..everywhere(0)
+        };
+        let socket = bind(wanted).unwrap();
+        let port = port_of(&socket).unwrap();
+        socket.listen(8).unwrap();
 
-        assert_eq!(listen(port).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+        assert!(TcpStream::connect(("127.0.0.2", port)).is_err());
+        assert!(TcpStream::connect((Ipv6Addr::LOCALHOST, port)).is_err());
+    }
+
+    #[test]
+    fn every_ipv6_address_leaves_ipv4_to_another_when_told_to() {
+        let wanted = Wanted {
+            address: Some(Ipv6Addr::UNSPECIFIED.into()),
+            port: 0,
+            only_v6: true,
+        };
+        // A kernel without IPv6 has nothing to share.
+        let Ok(socket) = bind(wanted) else { return };
+        socket.listen(8).unwrap();
+        let address = Some(Ipv4Addr::UNSPECIFIED.into());
+        let port = port_of(&socket).unwrap();
+
+        let other = bind(Wanted {
+            address,
+            port,
+            ..wanted
+        });
+
+        assert!(other.is_ok_and(|other| other.listen(8).is_ok()));
+    }
+
+    #[test]
+    fn a_port_has_one_listener_only() {
+        let (_listener, port) = listen(0);
+
+        assert_eq!(
+            bind(everywhere(port)).unwrap_err().kind(),
+            io::ErrorKind::AddrInUse
+        );
         assert!(!is_free(port));
         assert!(is_answered(port));
     }
@@ -118,7 +178,7 @@ mod tests {
     fn a_port_is_taken_when_one_address_of_the_machine_has_it() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
 
-        assert!(!is_free(port_of(&listener).unwrap()));
+        assert!(!is_free(listener.local_addr().unwrap().port()));
     }
 
     #[test]
@@ -133,9 +193,9 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn a_child_does_not_inherit_the_socket() {
-        let listener = listen(0).unwrap();
+        let socket = bind(everywhere(0)).unwrap();
 
-        let flags = rustix::io::fcntl_getfd(&listener).unwrap();
+        let flags = rustix::io::fcntl_getfd(&socket).unwrap();
 
         assert!(flags.contains(rustix::io::FdFlags::CLOEXEC));
     }

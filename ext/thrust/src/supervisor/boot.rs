@@ -4,16 +4,20 @@ use std::convert::Infallible;
 
 use super::Supervisor;
 use super::generation::Generation;
+use crate::ports::PortError;
 use crate::service::health::until_ready;
 
 impl Supervisor {
     /// Lets requests go on whenever the app accepts connections again, and says when it is ready. May be dropped and
-    /// called again at any time.
-    pub(super) async fn watch(&self, current: &Generation) -> Infallible {
+    /// called again at any time. Returns only if clients cannot be let in once the app is there.
+    pub(super) async fn watch(&self, current: &Generation) -> PortError {
         loop {
             if !current.was_ready() || !self.service.is_accepting() {
                 self.service.accepting().await;
                 current.note_accepting();
+            }
+            if let Err(error) = self.front.open() {
+                return error;
             }
             if !current.was_ready() {
                 self.boot(current).await;
@@ -28,7 +32,7 @@ impl Supervisor {
     async fn boot(&self, current: &Generation) {
         // An app that nobody told us how to ask is not asked: it would find the request in its log.
         if self.plan.checked_at_boot {
-            let ready = until_ready(|| current.target.connect(), &self.plan.check, None).await;
+            let ready = until_ready(|| current.target().connect(), &self.plan.check, None).await;
             debug_assert!(ready.is_ok(), "it has no limit");
         }
     }
@@ -46,9 +50,10 @@ impl Supervisor {
         loop {
             self.service.waited_in_vain().await;
             tracing::warn!(
-                target = %current.target,
+                target = %current.target(),
                 pid = current.pid(),
-                "Requests have waited for the app in vain"
+                listening = current.listening(),
+                "Requests have waited for the app in vain; it is to listen on PORT, and its processes listen elsewhere or not yet"
             );
         }
     }

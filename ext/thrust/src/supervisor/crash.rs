@@ -73,7 +73,7 @@ impl Supervisor {
                 }
             }
             number += 1;
-            match self.start(number, ended.target.clone(), ended.pid_file.clone()) {
+            match self.start(number, ended.home.clone(), ended.pid_file.clone()) {
                 Ok(generation) => return Some(generation),
                 Err(error) => error.log(),
             }

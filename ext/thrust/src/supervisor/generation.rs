@@ -2,23 +2,34 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::process::Signal;
 
 use super::{Supervisor, pid_file};
+use crate::ports::{self, Reservation};
 use crate::process::{self, Changes, Process, Start, StartError, Stop};
 use crate::upstream::Target;
 
 /// The variable that tells Ruby where the app's Gemfile is.
 const GEMFILE: &str = "BUNDLE_GEMFILE";
 
+/// Where a generation is to listen.
+#[derive(Debug)]
+pub(crate) struct Home {
+    pub(crate) target: Target,
+    /// Keeps other thrusts from giving its port to their apps.
+    pub(crate) reservation: Option<Reservation>,
+}
+
 /// A child and where it listens.
 #[derive(Debug)]
 pub(super) struct Generation {
     /// Counted from 1.
     pub(super) number: u64,
-    pub(super) target: Target,
+    /// Stays the same when the app is started again after a crash.
+    pub(super) home: Arc<Home>,
     pub(super) process: Process,
     /// Where it writes its pid, if it was told where.
     pub(super) pid_file: Option<PathBuf>,
@@ -31,7 +42,7 @@ pub(super) struct Generation {
 }
 
 impl Supervisor {
-    /// Starts the app anew, to listen on `target`; the first generation where we were started, later ones where the
+    /// Starts the app anew, to live in `home`; the first generation where we were started, later ones where the
     /// plan says. Only on the main thread.
     ///
     /// # Errors
@@ -40,11 +51,11 @@ impl Supervisor {
     pub(super) fn start(
         &self,
         number: u64,
-        target: Target,
+        home: Arc<Home>,
         pid_file: Option<PathBuf>,
     ) -> Result<Generation, StartError> {
         let mut environment = Changes::default();
-        match &target {
+        match &home.target {
             Target::Port(port) | Target::Host { port, .. } => {
                 environment.set.push(("PORT", port.to_string().into()));
             }
@@ -77,7 +88,7 @@ impl Supervisor {
             .inspect_err(|_| self.control.borrow_mut().close_generation(number))?;
         Ok(Generation {
             number,
-            target,
+            home,
             process,
             pid_file,
             accepted: AtomicBool::new(false),
@@ -99,6 +110,22 @@ impl Generation {
     /// The child's process id.
     pub(super) fn pid(&self) -> i32 {
         self.process.pid().as_raw_pid()
+    }
+
+    /// Where it listens.
+    pub(super) fn target(&self) -> &Target {
+        &self.home.target
+    }
+
+    /// What its processes listen on, as far as the system tells.
+    pub(super) fn listening(&self) -> String {
+        let listening = ports::listening(&ports::descendants(self.pid().unsigned_abs()));
+        if listening.is_empty() {
+            "nothing".to_owned()
+        } else {
+            let listening: Vec<_> = listening.iter().map(ToString::to_string).collect();
+            listening.join(", ")
+        }
     }
 
     /// It accepts connections, or did.

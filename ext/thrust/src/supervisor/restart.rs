@@ -2,6 +2,8 @@
 //!
 //! Whatever fails before the switch leaves the current generation as it was.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,10 +13,11 @@ use thrust_api::message::{FailureKind, Step};
 use tokio::time::Instant;
 
 use super::Supervisor;
-use super::generation::Generation;
+use super::generation::{Generation, Home};
 use super::obstacle::{self, Obstacle};
 use crate::control::Replier;
 use crate::error::chain;
+use crate::ports::{self, PortError};
 use crate::process::{End, Signals, StartError, Stop, Told};
 use crate::service::Retired;
 use crate::service::health::{NotReady, until_ready};
@@ -69,6 +72,10 @@ impl<'a> Restart<'a> {
 enum RestartError {
     #[error("a second generation cannot run beside the first: {0}")]
     Impossible(Obstacle),
+    #[error("there is no port for a second generation")]
+    NoPort(#[source] PortError),
+    #[error("the app is at THRUSTER_TARGET={target}, where a second generation has no place; restart it there")]
+    Elsewhere { target: Target },
     #[error("could not start the command")]
     Start(#[source] StartError),
     #[error(
@@ -92,7 +99,11 @@ impl RestartError {
     fn kind(&self) -> FailureKind {
         match self {
             Self::NotReady { .. } => FailureKind::TimedOut,
-            Self::Impossible(_) | Self::Start(_) | Self::Ended { .. } => FailureKind::Failed,
+            Self::Impossible(_)
+            | Self::NoPort(_)
+            | Self::Elsewhere { .. }
+            | Self::Start(_)
+            | Self::Ended { .. } => FailureKind::Failed,
         }
     }
 }
@@ -153,14 +164,14 @@ impl Supervisor {
                 tracing::info!(
                     generation = generation.number,
                     pid = generation.pid(),
-                    target = %generation.target,
+                    target = %generation.target(),
                     "Restarted: requests go to the new generation"
                 );
                 reply.progress(
                     Step::Switching,
                     format!("requests go to generation {} from here on", generation.number),
                 );
-                let retired = self.service.switch(&generation.target);
+                let retired = self.service.switch(generation.target());
                 Some(Switched {
                     generation,
                     retired,
@@ -196,14 +207,14 @@ impl Supervisor {
         }
         let number = current.number + 1;
         reply.progress(Step::Starting, format!("starting generation {number}"));
-        let target = self.next_target(current);
+        let home = self.next_home(current, number)?;
         let pid_file = self.next_pid_file(current, number);
         let candidate = self
-            .start(number, target, pid_file)
+            .start(number, Arc::new(home), pid_file)
             .map_err(RestartError::Start)?;
         let candidate = Candidate(Some(candidate));
         let next = candidate.generation();
-        let (pid, target) = (next.pid(), next.target.clone());
+        let (pid, target) = (next.pid(), next.target().clone());
         reply.progress(
             Step::Waiting,
             format!("generation {number} runs as process {pid}; waiting until it answers on {target}"),
@@ -211,7 +222,7 @@ impl Supervisor {
         let ready = tokio::select! {
             biased;
             end = next.process.ended() => Err(RestartError::Ended { pid, end, target }),
-            ready = until_ready(|| next.target.connect(), &self.plan.check, Some(limit)) => {
+            ready = until_ready(|| next.target().connect(), &self.plan.check, Some(limit)) => {
                 ready.map_err(|source| RestartError::NotReady { pid, target, source })
             }
         };
@@ -228,8 +239,24 @@ impl Supervisor {
         }
     }
 
-    fn next_target(&self, _current: &Generation) -> Target {
-        Target::Port(crate::ports::free_port().unwrap())
+    /// A port of its own for the next generation, or a socket beside that of the first.
+    fn next_home(&self, current: &Generation, number: u64) -> Result<Home, RestartError> {
+        match current.target() {
+            Target::Port(_) => {
+                let (port, reservation) = ports::free_target().map_err(RestartError::NoPort)?;
+                Ok(Home {
+                    target: Target::Port(port),
+                    reservation: Some(reservation),
+                })
+            }
+            Target::Unix(path) => Ok(Home {
+                target: Target::Unix(socket_of(path, current.number, number).into()),
+                reservation: None,
+            }),
+            target @ Target::Host { .. } => Err(RestartError::Elsewhere {
+                target: target.clone(),
+            }),
+        }
     }
 
     /// Where the next generation is to write its pid; nowhere in particular if we have no directory.
@@ -264,5 +291,25 @@ impl Supervisor {
                 },
             }
         }
+    }
+}
+
+/// The socket of generation `number`: the first one's path with the number behind it.
+fn socket_of(current: &Path, current_number: u64, number: u64) -> PathBuf {
+    let current = current.as_os_str().as_bytes();
+    let first = current.strip_suffix(format!(".{current_number}").as_bytes()).unwrap_or(current);
+    let mut path = OsStr::from_bytes(first).to_owned();
+    path.push(format!(".{number}"));
+    path.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_generation_has_a_socket_beside_that_of_the_first() {
+        assert_eq!(socket_of(Path::new("/run/app.sock"), 1, 2), Path::new("/run/app.sock.2"));
+        assert_eq!(socket_of(Path::new("/run/app.sock.2"), 2, 3), Path::new("/run/app.sock.3"));
     }
 }

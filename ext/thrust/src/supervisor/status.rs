@@ -24,15 +24,15 @@ impl Supervisor {
             pid: std::process::id(),
             uptime: self.progress.started.elapsed(),
             directory: directory.to_string_lossy().into_owned(),
-            listening: self.progress.listening.clone(),
+            listening: self.front.places().iter().map(ToString::to_string).collect(),
             generation: current.number,
             child: current
                 .process
                 .end()
                 .is_none()
                 .then(|| current.pid().unsigned_abs()),
-            target: current.target.to_string(),
-            port: match &current.target {
+            target: current.target().to_string(),
+            port: match current.target() {
                 Target::Port(port) | Target::Host { port, .. } => Some(*port),
                 Target::Unix(_) => None,
             },

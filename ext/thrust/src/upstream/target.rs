@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use thrust_api::address::TargetAddress;
 use tokio::net::{TcpStream, UnixStream};
 
 use crate::stream::Stream;
@@ -78,6 +79,19 @@ impl Target {
         match self {
             Self::Unix(_) => "localhost".to_owned(),
             Self::Port(_) | Self::Host { .. } => self.to_string(),
+        }
+    }
+}
+
+impl From<&TargetAddress> for Target {
+    fn from(address: &TargetAddress) -> Self {
+        match address {
+            TargetAddress::Tcp { host, port } if host.eq_ignore_ascii_case("localhost") => Self::Port(*port),
+            TargetAddress::Tcp { host, port } => Self::Host {
+                host: host.as_str().into(),
+                port: *port,
+            },
+            TargetAddress::Unix(path) => Self::Unix(path.as_path().into()),
         }
     }
 }

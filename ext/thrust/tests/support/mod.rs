@@ -19,6 +19,7 @@ mod terminal;
 pub(crate) mod usage;
 mod wire;
 
+use std::net::{Ipv4Addr, TcpListener};
 use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -49,6 +50,12 @@ pub(crate) fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T
         );
         thread::sleep(Duration::from_millis(2));
     }
+}
+
+/// A port that nobody had a moment ago.
+pub(crate) fn free_port() -> u16 {
+    let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    socket.local_addr().expect("it is bound").port()
 }
 
 /// How a child ended; `None` while it runs. Leaves it unreaped, so that its pid stays its own until the end of the test.

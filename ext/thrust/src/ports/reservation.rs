@@ -1,0 +1,116 @@
+//! Keeps a port for one app between the time we choose it and the time the app listens on it: another thrust takes
+//! another.
+//!
+//! What is taken is not the port, which the app needs, but an abstract Unix socket named after it, which belongs to the
+//! same network namespace as the port. Other systems than Linux have none: there nothing is kept.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use super::holder::{self, Holder};
+
+/// A port that no other thrust gives to its app for as long as this lives. It may pass to another program by exec.
+#[derive(Debug)]
+pub struct Reservation(Option<OwnedFd>);
+
+impl Reservation {
+    /// Reserves `port`.
+    ///
+    /// # Errors
+    ///
+    /// Another thrust has it; names the process, if that can be seen.
+    #[cfg(target_os = "linux")]
+    pub(super) fn take(port: u16) -> Result<Self, Option<Holder>> {
+        use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+
+        let name = name(port);
+        let reserved = SocketAddrUnix::new_abstract_name(name.as_bytes()).and_then(|address| {
+            let socket = rustix::net::socket_with(
+                AddressFamily::UNIX,
+                SocketType::STREAM,
+                SocketFlags::CLOEXEC,
+                None,
+            )?;
+            rustix::net::bind(&socket, &address)?;
+            Ok(socket)
+        });
+        match reserved {
+            Ok(socket) => Ok(Self(Some(socket))),
+            Err(rustix::io::Errno::ADDRINUSE) => Err(holder::of_unix(format!("@{name}").as_ref())),
+            // A sandbox may forbid such sockets; that is no reason not to run.
+            Err(error) => {
+                tracing::debug!(port, %error, "Failed to reserve the app's port");
+                Ok(Self(None))
+            }
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn take(_port: u16) -> Result<Self, Option<Holder>> {
+        Ok(Self(None))
+    }
+
+    /// What holds it, if anything does.
+    pub fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.0.as_ref().map(AsFd::as_fd)
+    }
+
+    /// What holds it, to be passed on, if anything does.
+    pub fn into_fd(self) -> Option<OwnedFd> {
+        self.0
+    }
+}
+
+impl From<OwnedFd> for Reservation {
+    /// Takes over what another program of ours passed on.
+    fn from(socket: OwnedFd) -> Self {
+        Self(Some(socket))
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn name(port: u16) -> String {
+    format!("thruster-rs/app/{port}")
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::super::free_target;
+    use super::*;
+
+    /// A child that another test is just starting may have our sockets open until it is its own program.
+    fn becomes_free(port: u16) -> bool {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while Instant::now() < deadline {
+            if Reservation::take(port).is_ok() {
+                return true;
+            }
+            std::thread::yield_now();
+        }
+        false
+    }
+
+    #[test]
+    fn a_port_is_kept_from_others_for_as_long_as_it_is_reserved() {
+        let (port, reservation) = free_target().unwrap();
+
+        let holder = Reservation::take(port).unwrap_err().unwrap();
+
+        assert_eq!(holder.pid, std::process::id());
+        drop(reservation);
+        assert!(becomes_free(port));
+    }
+
+    #[test]
+    fn a_reservation_can_be_passed_on() {
+        let (port, reservation) = free_target().unwrap();
+        assert!(reservation.as_fd().is_some());
+
+        let passed = Reservation::from(reservation.into_fd().unwrap());
+
+        assert!(Reservation::take(port).is_err());
+        drop(passed);
+        assert!(becomes_free(port));
+    }
+}
