@@ -14,13 +14,13 @@ use self::support::{Launch, Terminal, TestProxy, eventually};
 const LISTENING: &str = r#"
     for name in HUP QUIT USR1 USR2 TTIN TTOU WINCH INT; do trap "echo got $name" $name; done
     trap 'echo got TERM; exit 0' TERM
-    echo "pid $$"
+    echo "listening as $$"
     while :; do sleep 0.01; done"#;
 
 #[test]
 fn what_only_the_app_understands_is_relayed() {
     let proxy = Launch::shell(LISTENING).start();
-    proxy.wait_for_line("pid ");
+    proxy.wait_for_line("listening as ");
 
     for (number, (signal, name, word)) in [
         (Signal::HUP, "HUP", "hangup"),
@@ -66,7 +66,7 @@ fn a_hangup_that_nohup_ignores_stays_ignored() {
 #[test]
 fn ctrl_c_reaches_the_app_once() {
     let mut terminal = Terminal::start(Launch::shell(LISTENING));
-    terminal.wait_for("pid ");
+    app_on(&terminal);
 
     terminal.type_in("\x03");
     terminal.wait_for("got INT");
@@ -87,7 +87,7 @@ fn ctrl_c_reaches_the_app_once() {
 #[test]
 fn a_window_that_changes_its_size_is_told_once_to_each() {
     let terminal = Terminal::start(Launch::shell(LISTENING));
-    terminal.wait_for("pid ");
+    app_on(&terminal);
 
     terminal.resize(50, 100);
     terminal.wait_for("got WINCH");
@@ -104,14 +104,13 @@ fn ctrl_z_stops_both_and_the_shell_can_go_on_with_both() {
     let shell = r#"set -m; "$@"; echo "shell: stopped with $?"; fg; exit $?"#;
     let launch = Launch::shell(LISTENING).through(["sh", "-c", shell, "sh"]);
     let mut terminal = Terminal::start(launch);
-    terminal.wait_for("pid ");
+    let app = app_on(&terminal);
 
     terminal.type_in("\x1a");
     terminal.wait_for("shell: stopped with 148");
     terminal.type_in("\x03");
 
     terminal.wait_for("got INT");
-    let app = app_on(&terminal);
     assert!(!is_stopped(app) && !is_stopped(parent_of(app)));
     kill_process(app, Signal::TERM).expect("the app is running");
     assert_eq!(terminal.wait_exit(), Some(0), "as the app has it");
@@ -122,10 +121,9 @@ fn a_job_in_the_background_stops_when_its_app_wants_the_terminal() {
     // TTIN for the first, TTOU for the second.
     for wants in ["read -r line", "stty -echo"] {
         let shell = r#"set -m; "$@" & while :; do sleep 0.01; done"#;
-        let script = format!(r#"echo "pid $$"; {wants}; echo went on"#);
+        let script = format!(r#"echo "listening as $$"; {wants}; echo went on"#);
         let launch = Launch::shell(&script).through(["sh", "-c", shell, "sh"]);
         let terminal = Terminal::start(launch);
-        terminal.wait_for("pid ");
         let app = app_on(&terminal);
         let proxy = parent_of(app);
 
@@ -169,15 +167,18 @@ fn can_be_relayed(signal: Signal) -> bool {
 
 fn listening() -> (TestProxy, Pid) {
     let proxy = Launch::shell(LISTENING).start();
-    let app = proxy.wait_for_line("pid ");
+    let app = proxy.wait_for_line("listening as ");
     (proxy, pid(&app))
 }
 
-/// The app whose script has written its pid on the terminal.
+/// The app on this terminal, once its script has written its whole line.
 fn app_on(terminal: &Terminal) -> Pid {
-    let screen = terminal.screen();
-    let line = screen.lines().find_map(|line| line.split_once("pid "));
-    pid(line.expect("the app has said so").1)
+    eventually("the app's pid on the terminal", || {
+        let screen = terminal.screen();
+        let (_, line) = screen.split_once("listening as ")?;
+        let (number, _) = line.split_once('\r')?;
+        Some(pid(number))
+    })
 }
 
 fn pid(text: &str) -> Pid {

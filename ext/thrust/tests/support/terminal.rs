@@ -9,7 +9,7 @@ use std::thread;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{Winsize, tcsetwinsize};
+use rustix::termios::{Winsize, tcgetpgrp, tcsetwinsize};
 
 use super::{Launch, end_of, eventually};
 
@@ -100,6 +100,10 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
+        // A shell gives each job a group of its own.
+        if let Ok(foreground) = tcgetpgrp(&self.keys) {
+            let _ = kill_process_group(foreground, Signal::KILL);
+        }
         // The first process of a session leads a group. It was not reaped before this, so the number is still ours.
         let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
         let _ = self.child.wait();
