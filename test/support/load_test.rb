@@ -24,7 +24,7 @@ class LoadTest < SystemTest
     assert report["ok"], <<~MESSAGE
       #{report["total"].except("longest", "statuses").reject { |_, count| count == 0 }}
       #{report["failures"].first(10).map(&:to_json).join("\n")}
-      The proxy: #{server.log.reject { _1["msg"] == "Request" }.last(40).map(&:to_json).join("\n")}
+      #{server.last_words}
     MESSAGE
     report["kinds"].each { |kind, counts| assert_operator counts["right"], :>, 0, "no request of kind #{kind}" }
   end

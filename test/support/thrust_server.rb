@@ -68,6 +68,11 @@ class ThrustServer
     @lines.dup.join
   end
 
+  # The last of it without the lines about requests, for the message of a test that failed.
+  def last_words
+    @lines.dup.grep_v(/"msg":"Request"/).last(40).join
+  end
+
   # The proxy's own lines: JSON, one object each.
   def log
     @lines.dup.filter_map do |line|

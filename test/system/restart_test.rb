@@ -40,7 +40,7 @@ class RestartTest < LoadTest
     def restart(server, *options)
       output, status = server.command("restart", *options, "--pid", server.pid.to_s)
 
-      assert status.success?, "thrust restart ended with #{status}: #{output}\n#{server.output.lines.last(40).join}"
+      assert status.success?, "thrust restart ended with #{status}: #{output}\n#{server.last_words}"
     end
 
     def status(server)
