@@ -34,6 +34,17 @@ RSpec.describe "exe/thrust" do
     expect(thrust(binary: stub("kill -TERM $$")).status.termsig).to eq(15)
   end
 
+  it "passes on the sockets that systemd opened: same process, same numbers" do
+    binary = stub('printf "%s %s " "$LISTEN_FDS" "$(($$ == LISTEN_PID))"; readlink /proc/$$/fd/3 /proc/$$/fd/4')
+    files = %w[ first second ].map { File.new(File.join(@root, _1), "w") }
+    script = 'LISTEN_PID=$$ LISTEN_FDS=2 exec "$@"'
+
+    output, = Open3.capture2({ "THRUSTER_EXECUTABLE" => binary }, "/bin/sh", "-c", script, "sh", RbConfig.ruby,
+      File.join(PROJECT, "exe/thrust"), 3 => files[0], 4 => files[1])
+
+    expect(output).to eq("2 1 #{files.map { "#{_1.path}\n" }.join}")
+  end
+
   it "says what to do when the binary is missing, with status 1" do
     outcome = thrust(binary: "/nowhere/thrust")
 

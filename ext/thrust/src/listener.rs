@@ -37,8 +37,8 @@ pub(crate) fn watch(listener: Listener) -> io::Result<AsyncFd<Listener>> {
     AsyncFd::new(listener)
 }
 
-/// Accepts on all `listeners` until `stopped`, on the runtime of the main thread. Then accepts what still waits, so that
-/// nobody who got through to us is refused, and closes.
+/// Accepts on all `listeners` until `stopped`, on the runtime of the main thread. Then accepts what still waits, so
+/// that nobody who got through to us is refused, and closes.
 ///
 /// A connection stays here unless another core has at least two fewer: handing one over costs more than it saves.
 pub(crate) async fn accept(

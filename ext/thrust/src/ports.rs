@@ -1,7 +1,8 @@
 //! Chooses the addresses to listen on, and the app's, so that nobody has to think about them.
 //!
-//! What to listen on is what was passed to us ([`Activation`]), else THRUSTER_BIND, else HTTP_PORT of every address. The
-//! app's place is THRUSTER_TARGET, else TARGET_PORT; if nobody chose one it is 3000, or a free port if that is taken.
+//! What to listen on is what was passed to us ([`Activation`]), else THRUSTER_BIND, else HTTP_PORT of every address.
+//! The app's place is THRUSTER_TARGET, else TARGET_PORT; if nobody chose one it is 3000, or a free port if that is
+//! taken.
 
 mod activation;
 mod bound;

@@ -22,8 +22,8 @@ impl fmt::Debug for Activation {
 }
 
 impl Activation {
-    /// What was passed to this process, if anything was. Takes LISTEN_FDS and LISTEN_PID out of the environment, so call
-    /// it before there are threads.
+    /// What was passed to this process, if anything was. Takes LISTEN_FDS and LISTEN_PID out of the environment, so
+    /// call it before there are threads.
     pub(super) fn inherited() -> Option<Self> {
         let passed = ListenFd::from_env();
         (passed.len() > 0).then_some(Self(passed))

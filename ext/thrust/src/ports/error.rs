@@ -11,7 +11,10 @@ use crate::error::chain;
 #[derive(Debug, thiserror::Error)]
 pub enum PortError {
     /// Somebody else has the port.
-    #[error("could not listen on {place}: {}; {}, or {}", in_use(holder.as_ref()), stop(holder.as_ref()), another(place))]
+    #[error(
+        "could not listen on {place}: {}; {}, or {}",
+        in_use(holder.as_ref()), stop(holder.as_ref()), another(place)
+    )]
     InUse {
         /// What we wanted.
         place: Place,

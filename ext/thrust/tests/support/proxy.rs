@@ -74,15 +74,8 @@ impl Launch {
     /// Starts the proxy and waits until it listens.
     pub(crate) fn start(self) -> TestProxy {
         let mut proxy = self.spawn();
-        // In JSON and in text the port is the last word.
         let line = proxy.wait_for_line_with("Server started");
-        let port = line
-            .rsplit(':')
-            .next()
-            .map(|port| port.trim_end_matches(['"', '}']));
-        proxy.port = port
-            .and_then(|port| port.parse().ok())
-            .unwrap_or_else(|| panic!("no port in {line}"));
+        proxy.port = http_port(&line).unwrap_or_default();
         proxy
     }
 
@@ -132,6 +125,15 @@ impl Launch {
     }
 }
 
+/// The port in the field `http`, in JSON and in text; `None` where there are Unix sockets only.
+fn http_port(line: &str) -> Option<u16> {
+    let (_, field) = line
+        .split_once("\"http\":\":")
+        .or_else(|| line.split_once("http=:"))?;
+    let digits: String = field.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().ok()
+}
+
 fn owned<W: AsRef<OsStr>>(words: impl IntoIterator<Item = W>) -> Vec<OsString> {
     words.into_iter().map(|word| word.as_ref().to_owned()).collect()
 }
@@ -145,7 +147,7 @@ pub(crate) struct TestProxy {
 }
 
 impl TestProxy {
-    /// The port it listens on.
+    /// The first port it listens on; 0 where there is none.
     pub(crate) fn port(&self) -> u16 {
         self.port
     }

@@ -2,6 +2,9 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::Duration;
 
 use super::DEADLINE;
@@ -18,14 +21,31 @@ pub(crate) struct Wire {
 impl Wire {
     /// Connects to a port of this machine.
     pub(crate) fn connect(port: u16) -> Self {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        Self::connect_to((Ipv4Addr::LOCALHOST, port))
+    }
+
+    /// Connects to an address.
+    pub(crate) fn connect_to(address: impl Into<SocketAddr>) -> Self {
+        let address = address.into();
         let stream = TcpStream::connect_timeout(&address, DEADLINE);
         Self::over(stream.unwrap_or_else(|error| panic!("cannot connect to {address}: {error}")))
+    }
+
+    /// Connects to a Unix socket.
+    pub(crate) fn connect_unix(path: &Path) -> Self {
+        let stream = UnixStream::connect(path);
+        let stream = stream.unwrap_or_else(|error| panic!("cannot connect to {}: {error}", path.display()));
+        // All that a test does with a stream is the same for both kinds.
+        Self::with(TcpStream::from(OwnedFd::from(stream)))
     }
 
     /// Takes over a connection that was accepted.
     pub(crate) fn over(stream: TcpStream) -> Self {
         stream.set_nodelay(true).expect("a TCP stream has the option");
+        Self::with(stream)
+    }
+
+    fn with(stream: TcpStream) -> Self {
         stream
             .set_write_timeout(Some(DEADLINE))
             .expect("the deadline is not zero");
