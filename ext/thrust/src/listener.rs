@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::core::Core;
 use crate::exchange::Peer;
-use crate::ports::{Kind, Listener};
+use crate::ports::{Listener, SocketKind};
 use crate::threads::{self, Accepted, Handle};
 
 /// Connections that are accepted before those already here, and other listeners, get their turn.
@@ -154,11 +154,11 @@ fn accept_one(listener: &Listener) -> io::Result<Accepted> {
         (socket, peer)
     };
     let peer = match listener.kind() {
-        Kind::Tcp => {
+        SocketKind::Tcp => {
             let peer = SocketAddr::try_from(peer.ok_or(io::ErrorKind::ConnectionAborted)?)?;
             Peer::Tcp(SocketAddr::new(peer.ip().to_canonical(), peer.port()))
         }
-        Kind::Unix => Peer::Unix,
+        SocketKind::Unix => Peer::Unix,
     };
     Ok(Accepted { socket, peer })
 }

@@ -16,7 +16,7 @@ mod target;
 mod unix;
 
 pub use activation::Activation;
-pub(crate) use bound::Kind;
+pub(crate) use bound::SocketKind;
 pub use bound::{Bound, Listener, Place};
 pub use error::PortError;
 pub use holder::{Holder, Listening, descendants, listening};

@@ -2,9 +2,8 @@
 
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 
 use super::{PortError, SocketFile};
@@ -35,13 +34,13 @@ pub struct Bound {
 #[derive(Debug)]
 pub struct Listener {
     socket: OwnedFd,
-    kind: Kind,
+    kind: SocketKind,
     file: Option<SocketFile>,
 }
 
 /// Which kind of peers a socket has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum SocketKind {
     /// They have addresses.
     Tcp,
     /// They are processes of this machine.
@@ -93,8 +92,8 @@ impl Bound {
     pub fn listen(self) -> Result<Listener, PortError> {
         self.begin()?;
         let kind = match self.place {
-            Place::Everywhere(_) | Place::Address(_) => Kind::Tcp,
-            Place::Unix(_) => Kind::Unix,
+            Place::Everywhere(_) | Place::Address(_) => SocketKind::Tcp,
+            Place::Unix(_) => SocketKind::Unix,
         };
         Ok(Listener {
             socket: self.socket,
@@ -111,7 +110,7 @@ impl Bound {
 }
 
 impl Listener {
-    pub(crate) fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> SocketKind {
         self.kind
     }
 
@@ -121,21 +120,23 @@ impl Listener {
     }
 }
 
-impl From<TcpListener> for Listener {
-    fn from(socket: TcpListener) -> Self {
+#[cfg(test)]
+impl From<std::net::TcpListener> for Listener {
+    fn from(socket: std::net::TcpListener) -> Self {
         Self {
             socket: socket.into(),
-            kind: Kind::Tcp,
+            kind: SocketKind::Tcp,
             file: None,
         }
     }
 }
 
-impl From<UnixListener> for Listener {
-    fn from(socket: UnixListener) -> Self {
+#[cfg(test)]
+impl From<std::os::unix::net::UnixListener> for Listener {
+    fn from(socket: std::os::unix::net::UnixListener) -> Self {
         Self {
             socket: socket.into(),
-            kind: Kind::Unix,
+            kind: SocketKind::Unix,
             file: None,
         }
     }
