@@ -9,7 +9,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::core::Core;
 use crate::listener;
-use crate::ports::{Bound, Place, PortError};
+use crate::ports::{self, Bound, Place, PortError};
 use crate::threads::Handle;
 
 /// How long a connection without a request may stay once we end: a request may be on its way on it.
@@ -61,12 +61,7 @@ impl Front {
         self.accepting.spawn(async move {
             listener::accept(listeners, &here, &others, &stopped).await;
         });
-        // As thruster logs it; the places are told where they are not just a port.
-        let http = self.places.iter().find_map(Place::port).map(|port| format!(":{port}"));
-        let bind = (!self.places.iter().all(Place::is_everywhere)).then(|| {
-            let places: Vec<_> = self.places.iter().map(ToString::to_string).collect();
-            places.join(",")
-        });
+        let (http, bind) = (ports::http(&self.places), ports::bind(&self.places));
         tracing::info!(http, bind, "Server started");
         Ok(())
     }

@@ -54,6 +54,20 @@ pub struct Ports {
     pub notices: Vec<Notice>,
 }
 
+/// The port of HTTP, as thruster logs it: `:80`; none if there are Unix sockets only.
+pub fn http(places: &[Place]) -> Option<String> {
+    places.iter().find_map(Place::port).map(|port| format!(":{port}"))
+}
+
+/// All that is listened on; none if that is a port of every address.
+pub fn bind(places: &[Place]) -> Option<String> {
+    let chosen = places
+        .iter()
+        .filter(|place| !matches!(place, Place::Everywhere(_)));
+    let chosen: Vec<_> = chosen.map(ToString::to_string).collect();
+    (!chosen.is_empty()).then(|| chosen.join(","))
+}
+
 /// What the choice depends on besides the configuration.
 #[derive(Debug, Default)]
 pub struct Environment {

@@ -179,6 +179,37 @@ fn an_app_that_accepts_and_has_never_answered_is_booting_not_slow() {
     );
 }
 
+#[test]
+fn an_app_on_another_machine_that_refuses_is_a_bad_gateway_at_once() {
+    let port = free_port();
+    let proxy = Launch::new(["sleep", "1000"])
+        // A name, which may be anywhere.
+        .env("THRUSTER_TARGET", format!("http://ip6-localhost:{port}"))
+        .env("BAD_GATEWAY_PAGE", "")
+        .start();
+
+    assert_eq!(proxy.connect().get("/").status(), 502);
+}
+
+#[test]
+fn in_late_mode_nobody_is_let_in_before_the_app_is_there() {
+    let port = free_port();
+    let listen = free_port();
+    let proxy = Launch::shell("echo ready; exec sleep 1000")
+        .env("THRUSTER_HTTP_PORT", listen.to_string())
+        .env("THRUSTER_TARGET_PORT", port.to_string())
+        .env("THRUSTER_BOOT_MODE", "late")
+        .spawn();
+    proxy.wait_for_line("ready");
+    assert!(std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, listen)).is_err());
+
+    let served = serve(port, 1);
+    proxy.wait_for_log("Server started");
+
+    assert_eq!(Wire::connect(listen).get("/").text(), "/");
+    served.join().unwrap();
+}
+
 /// A proxy before a port where nobody listens yet, and that port.
 fn without_an_app(configure: impl FnOnce(Launch) -> Launch) -> (TestProxy, u16) {
     let port = free_port();

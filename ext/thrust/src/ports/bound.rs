@@ -56,11 +56,6 @@ impl Place {
             Self::Unix(_) => None,
         }
     }
-
-    /// Whether it is a port of every address.
-    pub fn is_everywhere(&self) -> bool {
-        matches!(self, Self::Everywhere(_))
-    }
 }
 
 impl fmt::Display for Place {

@@ -74,7 +74,9 @@ enum RestartError {
     Impossible(Obstacle),
     #[error("there is no port for a second generation")]
     NoPort(#[source] PortError),
-    #[error("the app is at THRUSTER_TARGET={target}, where a second generation has no place; restart it there")]
+    #[error(
+        "the app is at THRUSTER_TARGET={target}, where a second generation has no place; restart it there"
+    )]
     Elsewhere { target: Target },
     #[error("could not start the command")]
     Start(#[source] StartError),
@@ -297,7 +299,9 @@ impl Supervisor {
 /// The socket of generation `number`: the first one's path with the number behind it.
 fn socket_of(current: &Path, current_number: u64, number: u64) -> PathBuf {
     let current = current.as_os_str().as_bytes();
-    let first = current.strip_suffix(format!(".{current_number}").as_bytes()).unwrap_or(current);
+    let first = current
+        .strip_suffix(format!(".{current_number}").as_bytes())
+        .unwrap_or(current);
     let mut path = OsStr::from_bytes(first).to_owned();
     path.push(format!(".{number}"));
     path.into()
@@ -309,7 +313,13 @@ mod tests {
 
     #[test]
     fn each_generation_has_a_socket_beside_that_of_the_first() {
-        assert_eq!(socket_of(Path::new("/run/app.sock"), 1, 2), Path::new("/run/app.sock.2"));
-        assert_eq!(socket_of(Path::new("/run/app.sock.2"), 2, 3), Path::new("/run/app.sock.3"));
+        assert_eq!(
+            socket_of(Path::new("/run/app.sock"), 1, 2),
+            Path::new("/run/app.sock.2")
+        );
+        assert_eq!(
+            socket_of(Path::new("/run/app.sock.2"), 2, 3),
+            Path::new("/run/app.sock.3")
+        );
     }
 }

@@ -99,7 +99,8 @@ impl Launch {
         command
     }
 
-    fn spawn(self) -> TestProxy {
+    /// Starts the proxy, which may listen later.
+    pub(crate) fn spawn(self) -> TestProxy {
         let mut command = self.command();
         // A group of its own, so that dropping it finds the app too.
         command
