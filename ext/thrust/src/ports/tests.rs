@@ -43,10 +43,10 @@ fn inherited(port: &str, terminal: bool) -> Environment {
 }
 
 fn places(ports: &Ports) -> Vec<String> {
-    bound(ports).iter().map(ToString::to_string).collect()
+    all_places(ports).iter().map(ToString::to_string).collect()
 }
 
-fn bound(ports: &Ports) -> Vec<Place> {
+fn all_places(ports: &Ports) -> Vec<Place> {
     ports
         .listeners
         .iter()
@@ -150,8 +150,11 @@ fn port_0_takes_free_ports_that_differ() {
     assert_ne!(app_port, http_port(&ports));
     assert_eq!(ports.target, TargetAddress::localhost(app_port));
     assert_eq!(ports.notices, []);
-    assert_eq!(http(&bound(&ports)), Some(format!(":{}", http_port(&ports))));
-    assert_eq!(bind(&bound(&ports)), None);
+    assert_eq!(
+        super::http(&all_places(&ports)),
+        Some(format!(":{}", http_port(&ports)))
+    );
+    assert_eq!(super::bind(&all_places(&ports)), None);
 }
 
 #[test]
@@ -213,8 +216,11 @@ fn every_address_that_is_named_is_bound_and_reached() {
             Place::Everywhere(port) => panic!("port {port} was not asked for"),
         }
     }
-    assert_eq!(bind(&bound(&ports)), Some(places(&ports).join(",")));
-    assert_eq!(http(&bound(&ports)), Some(format!(":{}", http_port(&ports))));
+    assert_eq!(super::bind(&all_places(&ports)), Some(places(&ports).join(",")));
+    assert_eq!(
+        super::http(&all_places(&ports)),
+        Some(format!(":{}", http_port(&ports)))
+    );
     drop(ports);
     assert!(!path.exists());
 }
