@@ -23,9 +23,10 @@ pub enum PortError {
     },
     /// This user may not have the port.
     #[error(
-        "could not listen on {place}: permission denied; set THRUSTER_HTTP_PORT to 1024 or above, \
+        "could not listen on {place}: permission denied; set {} to 1024 or above, \
          or allow it (a container's --sysctl net.ipv4.ip_unprivileged_port_start={}, \
-         systemd's AmbientCapabilities=CAP_NET_BIND_SERVICE)", place.port().unwrap_or_default()
+         systemd's AmbientCapabilities=CAP_NET_BIND_SERVICE)",
+        port_setting(place), place.port().unwrap_or_default()
     )]
     NotAllowed {
         /// What we wanted.
@@ -99,7 +100,7 @@ pub enum PortError {
     /// Both places are the same.
     #[error(
         "{place} is both where thrust listens and where the app does; the app needs a place of its own, \
-         so change THRUSTER_BIND or THRUSTER_TARGET"
+         so change one of them (THRUSTER_HTTP_PORT, THRUSTER_BIND; THRUSTER_TARGET_PORT, THRUSTER_TARGET)"
     )]
     SamePlace {
         /// The place.
@@ -163,6 +164,13 @@ fn another(place: &Place) -> &'static str {
         Place::Everywhere(_) => "set THRUSTER_HTTP_PORT to another port",
         Place::Address(_) => "name another address or port in THRUSTER_BIND",
         Place::Unix(_) => "name another path in THRUSTER_BIND",
+    }
+}
+
+fn port_setting(place: &Place) -> &'static str {
+    match place {
+        Place::Everywhere(_) => "THRUSTER_HTTP_PORT",
+        Place::Address(_) | Place::Unix(_) => "its port, in THRUSTER_BIND or THRUSTER_HTTP_PORT,",
     }
 }
 

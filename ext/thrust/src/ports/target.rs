@@ -85,8 +85,9 @@ fn at(target: TargetAddress, ours: &[Bound], notices: &mut Vec<Notice>) -> Resul
     let mut reservation = None;
     // What other machines listen on is not ours to look after.
     if let Some(port) = app_port.filter(|_| target.is_local()) {
-        if is_ours(port, ours) {
-            return Err(PortError::Same { port });
+        if let Some(bound) = ours.iter().find(|bound| bound.place().port() == Some(port)) {
+            let place = bound.place().clone();
+            return Err(PortError::SamePlace { place });
         }
         reservation = Some(Reservation::take(port).map_err(|holder| PortError::Reserved { port, holder })?);
         if socket::is_answered(port) {

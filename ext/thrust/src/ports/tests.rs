@@ -142,6 +142,21 @@ fn a_chosen_port_that_is_not_allowed_is_not_replaced() {
 }
 
 #[test]
+fn an_address_that_is_not_allowed_is_named_with_what_gave_its_port() {
+    let config = Config::of(&[("THRUSTER_BIND", "127.0.0.1:81")]);
+
+    let (ports, _) = open_where(unprivileged, &config, Environment::default());
+
+    let error = ports.unwrap_err().to_string();
+    assert!(
+        error.starts_with(
+            "could not listen on 127.0.0.1:81: permission denied; set its port, in THRUSTER_BIND"
+        ),
+        "{error}"
+    );
+}
+
+#[test]
 fn port_0_takes_free_ports_that_differ() {
     let ports = open_as_it_is(&[("HTTP_PORT", "0"), ("TARGET_PORT", "0")]).unwrap();
 
@@ -418,9 +433,12 @@ fn the_app_cannot_have_the_place_we_listen_on() {
         ([("HTTP_PORT", "80"), ("TARGET_PORT", "80")], "port 80 is both"),
         (
             [("HTTP_PORT", &port), ("THRUSTER_TARGET", &target)],
-            "THRUSTER_TARGET_PORT",
+            "is both where",
         ),
-        ([("THRUSTER_BIND", &bind), ("TARGET_PORT", &port)], "is both"),
+        (
+            [("THRUSTER_BIND", &bind), ("TARGET_PORT", &port)],
+            "is both where",
+        ),
         (
             [("THRUSTER_BIND", &socket), ("THRUSTER_TARGET", &socket)],
             "is both where",
