@@ -66,13 +66,18 @@ fn start(config: &Config, ports: Ports, plan: Plan, log: &Log) -> Result<u8, Den
             error.log();
             return Ok((FAILURE, front));
         }
+        let notify = Arc::new(Notify::inherited());
+        tokio::spawn({
+            let notify = notify.clone();
+            async move { notify.answer_watchdog().await }
+        });
         let (control, mut asked) = Control::start(Directory::open());
         let supervisor = Supervisor {
             plan,
             service: service.clone(),
             front,
             reaper,
-            notify: Notify::inherited(),
+            notify,
             control: RefCell::new(control),
             progress: Progress::default(),
         };

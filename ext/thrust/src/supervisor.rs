@@ -51,7 +51,7 @@ pub(crate) struct Supervisor {
     pub(crate) service: Arc<Service>,
     pub(crate) front: Front,
     pub(crate) reaper: Reaper,
-    pub(crate) notify: Notify,
+    pub(crate) notify: Arc<Notify>,
     pub(crate) control: RefCell<Control>,
     pub(crate) progress: Progress,
 }
@@ -226,7 +226,12 @@ impl Supervisor {
 
     /// Does what was asked, or begins to.
     fn answer<'a>(&'a self, asked: Asked, current: &Arc<Generation>, restart: &mut Restart<'a>) {
-        let Asked { command, reply, .. } = asked;
+        let Asked {
+            command,
+            through,
+            reply,
+        } = asked;
+        tracing::debug!(?command, generation = through, "Asked");
         match command {
             Asking::Status => reply.ok(Outcome::Status(Box::new(
                 self.status(current, restart.is_under_way()),
@@ -238,7 +243,10 @@ impl Supervisor {
                 );
             }
             Asking::Restart { timeout } => restart.begin(self.restart(current.clone(), timeout, reply)),
-            Asking::Upgrade { .. } => reply.error(FailureKind::Unavailable, "not built"),
+            Asking::Upgrade { .. } => reply.error(
+                FailureKind::Unavailable,
+                "this version cannot put another binary in its place; stop it and start the new one",
+            ),
         }
     }
 }

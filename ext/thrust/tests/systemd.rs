@@ -34,7 +34,8 @@ fn what_the_service_manager_says_is_for_us_and_not_for_the_app() {
         ended.stdout.contains(&"RAILS_ENV=production".to_owned()),
         "{ended:?}"
     );
-    for name in ["NOTIFY_SOCKET", "WATCHDOG_", "LISTEN_", "THRUSTER_CONTROL_SOCKET"] {
+    let inherited = "THRUSTER_CONTROL_SOCKET=/of/another/thrust";
+    for name in ["NOTIFY_SOCKET", "WATCHDOG_", "LISTEN_", inherited] {
         assert!(
             !ended.stdout.iter().any(|line| line.starts_with(name)),
             "{name} in {ended:?}"

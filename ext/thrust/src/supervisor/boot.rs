@@ -22,7 +22,7 @@ impl Supervisor {
             if !current.was_ready() {
                 self.boot(current).await;
                 current.note_ready();
-                self.welcome();
+                self.welcome(current);
             }
             self.service.refusing().await;
         }
@@ -37,12 +37,17 @@ impl Supervisor {
         }
     }
 
-    /// Tells everybody that requests are welcome.
-    pub(super) fn welcome(&self) {
+    /// Tells everybody that requests are welcome, and who serves them.
+    pub(super) fn welcome(&self, current: &Generation) {
         if !self.service.is_ready() {
             self.service.set_ready(true);
             self.notify.ready();
         }
+        self.notify.status(&format!(
+            "Generation {} serves, pid {}",
+            current.number,
+            current.pid()
+        ));
     }
 
     /// Says in the log what helps when requests wait for the app in vain. May be dropped and called again at any time.

@@ -76,25 +76,27 @@ impl Supervisor {
 
     /// Brings the app to its end; returns once nothing is left to be done about it.
     async fn end_app(&self, current: &Generation, stop: Stop, told: Instant) {
-        if !current.has_accepted() {
-            // It has nothing to finish, and whoever waits for it waits in vain.
-            current.relay(stop);
-            self.service.give_up();
-            self.front.close().await;
-            self.front.drain(self.plan.drain_timeout).await;
-        } else {
-            let has_told_all = stop == Stop::Interrupt && terminal::is_foreground();
+        // Ctrl-C went to the app as well: another one would cut short what it does after the first.
+        let has_heard = stop == Stop::Interrupt && terminal::is_foreground();
+        let is_there = current.has_accepted();
+        if is_there {
             sleep(self.plan.shutdown_delay).await;
-            self.front.close().await;
-            self.front.drain(self.plan.drain_timeout).await;
-            if has_told_all || self.is_stopping(told).await {
-                tracing::info!("The app stops by itself; not telling it again");
-                // A second signal would cut short what it does after the first.
-                sleep_until(told + self.plan.shutdown_delay + self.plan.drain_timeout).await;
-            }
-            if !current.was_told() {
+        } else {
+            // It has nothing to finish, and whoever waits for it waits in vain.
+            if !has_heard {
                 current.relay(stop);
             }
+            self.service.give_up();
+        }
+        let since = Instant::now();
+        self.front.close().await;
+        self.front.drain(self.plan.drain_timeout).await;
+        if has_heard || (is_there && self.is_stopping(told).await) {
+            tracing::info!("The app stops by itself; not telling it again");
+            sleep_until(since + self.plan.drain_timeout).await;
+        }
+        if !current.was_told() {
+            current.relay(stop);
         }
         self.progress.state.set(State::Stopping);
         if let Some(limit) = self.plan.stop_timeout {

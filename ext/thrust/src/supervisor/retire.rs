@@ -62,7 +62,7 @@ impl Supervisor {
             upstreams: retired,
         });
         self.progress.previous.add(old.clone());
-        self.welcome();
+        self.welcome(current);
         reply.progress(
             Step::Draining,
             format!(

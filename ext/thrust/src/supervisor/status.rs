@@ -4,6 +4,7 @@ use thrust_api::message::{State, Status};
 
 use super::Supervisor;
 use super::generation::Generation;
+use crate::ports::Place;
 use crate::upstream::Target;
 
 impl Supervisor {
@@ -24,7 +25,7 @@ impl Supervisor {
             pid: std::process::id(),
             uptime: self.progress.started.elapsed(),
             directory: directory.to_string_lossy().into_owned(),
-            listening: self.front.places().iter().map(ToString::to_string).collect(),
+            listening: self.front.places().iter().map(shown).collect(),
             generation: current.number,
             child: current
                 .process
@@ -42,5 +43,12 @@ impl Supervisor {
             held: held as u64,
             previous: self.progress.previous.list(),
         }
+    }
+}
+
+fn shown(place: &Place) -> String {
+    match place {
+        Place::Everywhere(port) => format!("*:{port}"),
+        Place::Address(_) | Place::Unix(_) => place.to_string(),
     }
 }
