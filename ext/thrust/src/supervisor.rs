@@ -26,7 +26,7 @@ use thrust_api::message::{Command as Asking, FailureKind, Outcome, State};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use self::crash::Crashes;
+use self::crash::{Crashes, Vacancy};
 use self::generation::Generation;
 pub(crate) use self::generation::Home;
 use self::pid_file::PidFiles;
@@ -135,6 +135,8 @@ impl Default for Progress {
 enum Event {
     /// The current generation ended by itself.
     Ended(End),
+    /// It is time to start the app again.
+    PauseOver,
     /// We were sent a signal.
     Told(Told),
     /// We were asked something.
@@ -161,10 +163,14 @@ impl Supervisor {
                 return FAILURE;
             }
         };
+        let mut vacancy = None;
         let mut crashes = Crashes::default();
         let mut restart = Restart::default();
         loop {
-            match self.next_event(&current, signals, asked, &mut restart).await {
+            match self
+                .next_event(&current, &mut vacancy, signals, asked, &mut restart)
+                .await
+            {
                 Event::Told(Told::Stop(stop)) => {
                     restart.abandon();
                     return self.end(&current, stop, signals, asked).await;
@@ -173,34 +179,37 @@ impl Supervisor {
                     current.process.relay(relayed.signal(), relayed.name());
                 }
                 Event::Asked(asked) => self.answer(asked, &current, &mut restart),
+                Event::Restarted(Some(switched)) => {
+                    self.succeed(&mut current, switched);
+                    vacancy = None;
+                }
                 Event::Restarted(None) => {}
-                Event::Restarted(Some(switched)) => self.succeed(&mut current, switched),
                 Event::NotListening(error) => {
                     error.log();
+                    restart.abandon();
                     self.end(&current, Stop::Terminate, signals, asked).await;
                     return FAILURE;
                 }
                 Event::Ended(end) => {
                     tracing::info!(pid = current.pid(), how = %end, "Upstream process ended");
                     self.service.await_app();
-                    if let Some(switched) = self.await_successor(&mut restart, signals).await {
-                        self.succeed(&mut current, switched);
-                        continue;
-                    }
-                    let next = if self.plan.restart_enabled {
-                        self.start_again(&current, &mut crashes, signals).await
-                    } else {
-                        None
-                    };
-                    match next {
-                        Some(next) => current = Arc::new(next),
-                        None => {
-                            self.progress.pid_files.remove(current.pid());
-                            self.leave().await;
-                            return end.status();
-                        }
+                    vacancy = Some(Vacancy::after(end));
+                }
+                Event::PauseOver => {
+                    if let Some(next) = self.start_again(&current) {
+                        current = Arc::new(next);
+                        vacancy = None;
                     }
                 }
+            }
+            // A successor that is on its way takes the place.
+            if let Some(vacancy) = vacancy.as_mut().filter(|_| !restart.is_under_way()) {
+                if !self.plan.restart_enabled {
+                    self.progress.pid_files.remove(current.pid());
+                    self.leave().await;
+                    return vacancy.end.status();
+                }
+                vacancy.wait(&mut crashes);
             }
         }
     }
@@ -208,18 +217,21 @@ impl Supervisor {
     async fn next_event<'a>(
         &'a self,
         current: &Generation,
+        vacancy: &mut Option<Vacancy>,
         signals: &mut Signals,
         asked: &mut mpsc::Receiver<Asked>,
         restart: &mut Restart<'a>,
     ) -> Event {
+        let is_there = vacancy.is_none();
         // The end comes first: there is no use in telling anything to a child that is gone.
         tokio::select! {
             biased;
-            end = current.process.ended() => Event::Ended(end),
+            end = current.process.ended(), if is_there => Event::Ended(end),
             told = signals.next() => Event::Told(told),
             switched = restart.done() => Event::Restarted(switched),
+            () = crash::pause(vacancy) => Event::PauseOver,
             Some(asked) = asked.recv() => Event::Asked(asked),
-            error = self.watch(current) => Event::NotListening(error),
+            error = self.watch(current), if is_there => Event::NotListening(error),
             never = self.explain_waits(current) => match never {},
         }
     }

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use super::Supervisor;
 use super::generation::Generation;
-use crate::process::{Signals, Told};
+use crate::process::End;
 
 /// The first pause.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -46,38 +46,49 @@ impl Crashes {
     }
 }
 
-impl Supervisor {
-    /// Starts the app that was `ended` again, where it was; requests are held meanwhile. `None` if we are told to end
-    /// first.
-    pub(super) async fn start_again(
-        &self,
-        ended: &Generation,
-        crashes: &mut Crashes,
-        signals: &mut Signals,
-    ) -> Option<Generation> {
-        self.service.await_app();
-        let mut number = ended.number;
-        loop {
+/// The place of a generation that has ended by itself.
+#[derive(Debug)]
+pub(super) struct Vacancy {
+    /// How it ended.
+    pub(super) end: End,
+    /// Until when it stays empty, if the app is to be started again.
+    until: Option<Instant>,
+}
+
+impl Vacancy {
+    pub(super) fn after(end: End) -> Self {
+        Self { end, until: None }
+    }
+
+    /// Begins a pause, unless one has begun.
+    pub(super) fn wait(&mut self, crashes: &mut Crashes) {
+        if self.until.is_none() {
             let pause = crashes.next_pause();
             tracing::warn!(pause = ?pause, "Starting the upstream process again after a pause");
-            let due = tokio::time::sleep(pause);
-            tokio::pin!(due);
-            loop {
-                tokio::select! {
-                    () = &mut due => break,
-                    told = signals.next() => match told {
-                        Told::Stop(_) => return None,
-                        // Nobody is there to be told.
-                        Told::Relay(_) => {}
-                    },
-                }
-            }
-            number += 1;
-            match self.start(number, ended.home.clone(), ended.pid_file.clone()) {
-                Ok(generation) => return Some(generation),
-                Err(error) => error.log(),
-            }
+            self.until = Some(Instant::now() + pause);
         }
+    }
+}
+
+/// Returns at the end of a pause that has begun, which is over then. May be dropped and called again.
+pub(super) async fn pause(vacancy: &mut Option<Vacancy>) {
+    let Some(vacancy) = vacancy else {
+        return std::future::pending().await;
+    };
+    match vacancy.until {
+        Some(until) => sleep_until(until).await,
+        None => std::future::pending().await,
+    }
+    vacancy.until = None;
+}
+
+impl Supervisor {
+    /// Starts the app that was `ended` again, where it was. `None` if that failed, which is logged.
+    pub(super) fn start_again(&self, ended: &Generation) -> Option<Generation> {
+        self.control.borrow_mut().close_generation(ended.number);
+        self.start(ended.number + 1, ended.home.clone(), ended.pid_file.clone())
+            .inspect_err(|error| error.log())
+            .ok()
     }
 }
 

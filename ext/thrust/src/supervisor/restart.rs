@@ -18,7 +18,7 @@ use super::obstacle::{self, Obstacle};
 use crate::control::Replier;
 use crate::error::chain;
 use crate::ports::{self, PortError};
-use crate::process::{End, Signals, StartError, Stop, Told};
+use crate::process::{End, StartError, Stop};
 use crate::service::Retired;
 use crate::service::health::{NotReady, until_ready};
 use crate::upstream::Target;
@@ -273,26 +273,6 @@ impl Supervisor {
     /// What in the app's own configuration may be why a new generation did not come up.
     fn suspect(&self) -> Option<Obstacle> {
         obstacle::in_puma_config(self.plan.directory.as_deref().unwrap_or(Path::new(".")))
-    }
-
-    /// The current generation has ended: waits for its successor, if one is on its way.
-    pub(super) async fn await_successor(
-        &self,
-        restart: &mut Restart<'_>,
-        signals: &mut Signals,
-    ) -> Option<Switched> {
-        if !restart.is_under_way() {
-            return None;
-        }
-        loop {
-            tokio::select! {
-                switched = restart.done() => return switched,
-                told = signals.next() => if let Told::Stop(_) = told {
-                    restart.abandon();
-                    return None;
-                },
-            }
-        }
     }
 }
 
