@@ -43,6 +43,20 @@ class LoadTest < Minitest::Test
     assert_raises(Bench::Error) { Bench::Load::H2load.read("starting benchmark...") }
   end
 
+  def test_the_load_client_gives_its_longest_wait_and_what_went_wrong
+    total = { right: 9, wrong: 0, server_errors: 2, lost: 1, refused: 0, longest: { ms: 130 } }
+
+    waits = Bench::Load::Steady::Waits.read(JSON.generate(total:))
+
+    assert_equal [ 130, [ "2 server errors", "1 lost" ] ], waits.deconstruct_keys(nil).values
+  end
+
+  def test_a_load_client_without_counts_is_an_error
+    [ "", "{}", JSON.generate(total: { wrong: 0, server_errors: 0, lost: 0, refused: 0, longest: nil }) ].each do |output|
+      assert_raises(Bench::Error) { Bench::Load::Steady::Waits.read(output) }
+    end
+  end
+
   def test_a_generator_that_fails_is_an_error_with_its_words
     error = assert_raises(Bench::Error) do
       Bench::Load.capture(Bench::Host.allowed_cores, 1, "sh", "-c", "echo no such host; exit 3")

@@ -5,7 +5,7 @@ require "support/load_client"
 # Tests that change a server's life while a load is on it, and ask what that cost the clients.
 class LoadTest < SystemTest
   # Puma 6.6 does not always come to its end under load; the proxy then ends it.
-  ENVIRONMENT = { "THRUSTER_STOP_TIMEOUT" => "10", "RAILS_LOG_LEVEL" => "warn" }.freeze
+  ENVIRONMENT = { "THRUSTER_STOP_TIMEOUT" => "10", "RAILS_LOG_LEVEL" => "warn", "RAILS_MAX_THREADS" => "16" }.freeze
   CLUSTER = { "WEB_CONCURRENCY" => "2" }.freeze
 
   setup { @loads = [] }

@@ -8,7 +8,7 @@ module Bench
     class Wrapper < Peer
       DUMMY = File.join(ROOT, "test/dummy")
       RAILS = { "RAILS_ENV" => "production", "SECRET_KEY_BASE_DUMMY" => "1", "FORCE_SSL" => "false",
-                "RAILS_LOG_LEVEL" => "warn" }.freeze
+                "RAILS_LOG_LEVEL" => "warn", "RAILS_MAX_THREADS" => "16" }.freeze
 
       def initialize(name, executable:, original: false, **)
         super(name, **)
