@@ -174,7 +174,7 @@ impl Upstream {
             if !reused && self.is_refusal(&failure.error) {
                 return Err(Unanswered::Refused);
             }
-            let untouched = failure.unsent || asked.question.bodiless || upload.is_held();
+            let untouched = failure.unsent || asked.question.bodiless || upload.is_withheld();
             let harmless = failure.unsent || (reused && failure.unanswered && idempotent);
             // Once: a fresh connection fails for a reason that a third one would meet too.
             if asked.repeated || !untouched || !harmless {
@@ -252,7 +252,7 @@ impl Upstream {
             }
             if head.status == StatusCode::CONTINUE {
                 // One that nobody waits for, or that comes after ours, means nothing to the client.
-                if upload.is_held() {
+                if upload.is_withheld() {
                     upload.release();
                     question
                         .tell_client(StatusCode::CONTINUE, HeaderMap::new())
@@ -271,7 +271,7 @@ impl Upstream {
         upload: &mut Upload,
         arrived: Instant,
     ) -> Result<Event, EventError> {
-        let held_until = upload.is_held().then(|| Instant::now() + CONTINUE_DELAY);
+        let withheld_until = upload.is_withheld().then(|| Instant::now() + CONTINUE_DELAY);
         poll_fn(|cx| {
             // First, because the app answers what it has got.
             if let Poll::Ready(Err(error)) = upload.poll(&connection.stream, cx) {
@@ -287,7 +287,7 @@ impl Upstream {
                 _ if booting => Some(arrived + self.options.boot_timeout),
                 limit => limit.map(|limit| upload.last_byte() + limit),
             };
-            let first = [due, held_until].into_iter().flatten().min();
+            let first = [due, withheld_until].into_iter().flatten().min();
             if connection.timer.poll(cx, first).is_pending() {
                 Poll::Pending
             } else if first == due && booting {

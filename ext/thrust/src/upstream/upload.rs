@@ -30,7 +30,7 @@ pub(super) struct Upload {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// The head leaves, the body waits for a 100.
-    Held,
+    Withheld,
     /// The body leaves.
     Sending,
     /// All of it is on its way.
@@ -38,10 +38,10 @@ enum State {
 }
 
 impl Upload {
-    /// The request whose head is `head`; `held` if the body has to wait for a 100.
-    pub(super) fn new(head: &[u8], body: Body, held: bool) -> Self {
+    /// The request whose head is `head`; `withheld` if the body has to wait for a 100.
+    pub(super) fn new(head: &[u8], body: Body, withheld: bool) -> Self {
         let chunked = body.length().is_none();
-        let state = if held { State::Held } else { State::Sending };
+        let state = if withheld { State::Withheld } else { State::Sending };
         let mut upload = Self {
             out: Outbound::default(),
             body,
@@ -58,8 +58,8 @@ impl Upload {
     /// Begins anew, on another connection; either nothing has left, or the body is still as it came.
     pub(super) fn restart(&mut self, head: &[u8]) {
         if self.begun {
-            let (body, held) = (std::mem::take(&mut self.body), self.state == State::Held);
-            *self = Self::new(head, body, held);
+            let (body, withheld) = (std::mem::take(&mut self.body), self.state == State::Withheld);
+            *self = Self::new(head, body, withheld);
         }
         self.refused = false;
     }
@@ -82,7 +82,7 @@ impl Upload {
             if self.out.is_empty() {
                 match self.state {
                     State::Sending => continue,
-                    State::Held => return Poll::Pending,
+                    State::Withheld => return Poll::Pending,
                     State::Sent => return Poll::Ready(Ok(())),
                 }
             }
@@ -129,14 +129,14 @@ impl Upload {
 
     /// Lets the body go, after a 100 or without one.
     pub(super) fn release(&mut self) {
-        if self.state == State::Held {
+        if self.state == State::Withheld {
             self.state = State::Sending;
         }
     }
 
     /// Whether the body waits for a 100.
-    pub(super) fn is_held(&self) -> bool {
-        self.state == State::Held
+    pub(super) fn is_withheld(&self) -> bool {
+        self.state == State::Withheld
     }
 
     /// Whether there is no body at all.
