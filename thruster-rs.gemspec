@@ -20,7 +20,7 @@ Gem::Specification.new do |spec|
   # rust-toolchain.toml stays out: it would demand our toolchain of everyone who installs from source.
   spec.files = Dir.chdir(__dir__) do
     Dir["lib/**/*.rb", "exe/thrust", "Cargo.{toml,lock}", "ext/*/{Cargo.toml,build.rs,extconf.rb}", "ext/*/src/**/*",
-        "docs/*.md", "{README,CHANGELOG}.md", "LICENSE"].select { File.file?(_1) }
+        "docs/**/*.{md,service,socket}", "{README,CHANGELOG,UPGRADING}.md", "LICENSE"].select { File.file?(_1) }
   end
   spec.bindir = "exe"
   spec.executables = [ "thrust" ]
