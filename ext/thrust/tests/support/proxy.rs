@@ -51,6 +51,12 @@ impl Launch {
         Self::new(["sleep", "1000"]).env("THRUSTER_TARGET_PORT", target.port().to_string())
     }
 
+    /// Wraps a process that does nothing, in each of its generations: the test plays the app on the port that
+    /// [`TestProxy::app_port`] tells.
+    pub(crate) fn generations() -> Self {
+        Self::shell(r#"echo "app on $PORT"; exec sleep 1000"#).env("THRUSTER_TARGET_PORT", "0")
+    }
+
     /// Sets one variable; a later one of the same name wins.
     pub(crate) fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         self.environment
@@ -212,6 +218,34 @@ impl TestProxy {
         self.wait_for(&format!("a line with {text:?}"), |proxy| {
             proxy.lines().into_iter().find(|line| line.contains(text))
         })
+    }
+
+    /// The port on which an app of this generation is awaited, once its process runs; see [`Launch::generations`].
+    pub(crate) fn app_port(&self, generation: usize) -> u16 {
+        let port = self.wait_for(&format!("generation {generation}"), |proxy| {
+            let lines = proxy.lines();
+            let mut ports = lines.iter().filter_map(|line| line.strip_prefix("app on "));
+            ports.nth(generation - 1).map(str::to_owned)
+        });
+        port.parse().expect("a port")
+    }
+
+    /// Runs `thrust restart WORDS…` for this proxy to its end.
+    pub(crate) fn restart(&self, words: &[&str]) -> Ended {
+        self.begin_restart(words).wait_exit()
+    }
+
+    /// Starts `thrust restart WORDS…` for this proxy, which may take a while.
+    pub(crate) fn begin_restart(&self, words: &[&str]) -> TestProxy {
+        let pid = self.pid().as_raw_pid().to_string();
+        Launch::bare(["restart", "--pid", &pid].iter().chain(words)).spawn()
+    }
+
+    /// What `thrust status --json` says of it.
+    pub(crate) fn status(&self) -> Value {
+        let pid = self.pid().as_raw_pid().to_string();
+        let ended = Launch::bare(["status", "--json", "--pid", &pid]).run();
+        serde_json::from_str(&ended.stdout.concat()).unwrap_or_else(|_| panic!("no status: {ended:?}"))
     }
 
     /// Waits for the end of the proxy, and of all that writes to its output.

@@ -29,7 +29,12 @@ impl TestTarget {
     ///
     /// A script that panics, as on a read past its deadline, closes its connection; the panic is printed.
     pub(crate) fn start(script: impl Fn(&mut App) + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        Self::start_on(0, script)
+    }
+
+    /// Like [`TestTarget::start`], on this port, which must be free.
+    pub(crate) fn start_on(port: u16, script: impl Fn(&mut App) + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).expect("a free port");
         let port = listener.local_addr().expect("it is bound").port();
         let seen = Arc::<Seen>::default();
         let acceptor = thread::spawn({
@@ -65,6 +70,15 @@ impl TestTarget {
                     request.target(),
                     request.text()
                 ));
+            }
+        })
+    }
+
+    /// Answers every request with this text, whatever was asked.
+    pub(crate) fn saying(port: u16, text: &'static str) -> Self {
+        Self::start_on(port, move |app| {
+            while app.read_request().is_some() {
+                app.answer(text);
             }
         })
     }
