@@ -18,6 +18,7 @@ use std::env;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -166,13 +167,22 @@ impl Supervisor {
         let mut vacancy = None;
         let mut crashes = Crashes::default();
         let mut restart = Restart::default();
+        // Kept over all events: one that begins anew for each would never find an app ready that takes its time.
+        let mut watching = Box::pin(self.watch(current.clone()));
         loop {
             match self
-                .next_event(&current, &mut vacancy, signals, asked, &mut restart)
+                .next_event(
+                    &current,
+                    &mut vacancy,
+                    signals,
+                    asked,
+                    &mut restart,
+                    watching.as_mut(),
+                )
                 .await
             {
                 Event::Told(Told::Stop(stop)) => {
-                    restart.abandon();
+                    restart.abandon().await;
                     return self.end(&current, stop, signals, asked).await;
                 }
                 Event::Told(Told::Relay(relayed)) => {
@@ -181,12 +191,13 @@ impl Supervisor {
                 Event::Asked(asked) => self.answer(asked, &current, &mut restart),
                 Event::Restarted(Some(switched)) => {
                     self.succeed(&mut current, switched);
+                    watching.set(self.watch(current.clone()));
                     vacancy = None;
                 }
                 Event::Restarted(None) => {}
                 Event::NotListening(error) => {
                     error.log();
-                    restart.abandon();
+                    restart.abandon().await;
                     self.end(&current, Stop::Terminate, signals, asked).await;
                     return FAILURE;
                 }
@@ -198,6 +209,7 @@ impl Supervisor {
                 Event::PauseOver => {
                     if let Some(next) = self.start_again(&current) {
                         current = Arc::new(next);
+                        watching.set(self.watch(current.clone()));
                         vacancy = None;
                     }
                 }
@@ -205,8 +217,8 @@ impl Supervisor {
             // A successor that is on its way takes the place.
             if let Some(vacancy) = vacancy.as_mut().filter(|_| !restart.is_under_way()) {
                 if !self.plan.restart_enabled {
-                    self.progress.pid_files.remove(current.pid());
                     self.leave().await;
+                    self.progress.pid_files.remove(current.pid());
                     return vacancy.end.status();
                 }
                 vacancy.wait(&mut crashes);
@@ -221,6 +233,7 @@ impl Supervisor {
         signals: &mut Signals,
         asked: &mut mpsc::Receiver<Asked>,
         restart: &mut Restart<'a>,
+        watching: Pin<&mut impl Future<Output = PortError>>,
     ) -> Event {
         let is_there = vacancy.is_none();
         // The end comes first: there is no use in telling anything to a child that is gone.
@@ -231,7 +244,7 @@ impl Supervisor {
             switched = restart.done() => Event::Restarted(switched),
             () = crash::pause(vacancy) => Event::PauseOver,
             Some(asked) = asked.recv() => Event::Asked(asked),
-            error = self.watch(current), if is_there => Event::NotListening(error),
+            error = watching, if is_there => Event::NotListening(error),
             never = self.explain_waits(current) => match never {},
         }
     }
@@ -254,7 +267,10 @@ impl Supervisor {
                     "a restart is under way already; `thrust status` shows how far it is",
                 );
             }
-            Asking::Restart { timeout } => restart.begin(self.restart(current.clone(), timeout, reply)),
+            Asking::Restart { timeout } => {
+                let ending = restart.ending();
+                restart.begin(self.restart(current.clone(), timeout, reply, ending));
+            }
             Asking::Upgrade { .. } => reply.error(
                 FailureKind::Unavailable,
                 "this version cannot put another binary in its place; stop it and start the new one",

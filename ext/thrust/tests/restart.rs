@@ -295,6 +295,40 @@ fn the_exit_status_is_that_of_the_current_generation() {
 }
 
 #[test]
+fn our_end_waits_for_an_old_generation_that_is_on_its_way_to_its_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let leave = directory.path().join("leave");
+    let proxy = Launch::shell(
+        r#"case $THRUSTER_CONTROL_SOCKET in
+               *-1.sock) trap 'echo told; until test -e "$LEAVE"; do sleep 0.01; done; exit 7' TERM;;
+               *) trap 'exit 0' TERM;;
+           esac
+           echo "app on $PORT"; while :; do sleep 0.01; done"#,
+    )
+    .env("THRUSTER_TARGET_PORT", "0")
+    .env("LEAVE", &leave)
+    .start();
+    let _first = TestTarget::saying(proxy.app_port(1), "first");
+    let restart = proxy.begin_restart(&[]);
+    let _second = TestTarget::saying(proxy.app_port(2), "second");
+    assert_eq!(restart.wait_exit().code(), Some(0));
+    proxy.wait_for_line("told");
+
+    proxy.signal(Signal::TERM);
+    proxy.wait_for_log("Server stopping");
+    std::fs::write(leave, "").unwrap();
+
+    let ended = proxy.wait_exit();
+    assert_eq!(ended.code(), Some(0), "that of the current one");
+    let lines = ended.log_lines();
+    let end = lines
+        .iter()
+        .find(|line| line["msg"] == OLD_ENDED)
+        .expect("it is waited for");
+    assert_eq!(end["how"], "exited with status 7");
+}
+
+#[test]
 fn an_old_generation_that_does_not_end_is_killed_after_the_stop_timeout() {
     let proxy = Launch::shell(
         r#"case $THRUSTER_CONTROL_SOCKET in *-1.sock) trap '' TERM;; esac

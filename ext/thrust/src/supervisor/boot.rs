@@ -1,6 +1,7 @@
 //! What is known about an app while it comes and goes: whether it accepts connections, whether it works.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use super::Supervisor;
 use super::generation::Generation;
@@ -8,9 +9,9 @@ use crate::ports::PortError;
 use crate::service::health::until_ready;
 
 impl Supervisor {
-    /// Lets requests go on whenever the app accepts connections again, and says when it is ready. May be dropped and
-    /// called again at any time. Returns only if clients cannot be let in once the app is there.
-    pub(super) async fn watch(&self, current: &Generation) -> PortError {
+    /// Lets requests go on whenever the app accepts connections again, and says when it is ready. Returns only if
+    /// clients cannot be let in once the app is there.
+    pub(super) async fn watch(&self, current: Arc<Generation>) -> PortError {
         loop {
             if !current.was_ready() || !self.service.is_accepting() {
                 self.service.accepting().await;
@@ -20,9 +21,9 @@ impl Supervisor {
                 return error;
             }
             if !current.was_ready() {
-                self.boot(current).await;
+                self.boot(&current).await;
                 current.note_ready();
-                self.welcome(current);
+                self.welcome(&current);
             }
             self.service.refusing().await;
         }

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::Supervisor;
 use super::generation::Generation;
+use super::restart::ENDING;
 use crate::control::Asked;
 use crate::process::{Signals, Stop, Told, terminal};
 
@@ -47,6 +48,9 @@ impl Supervisor {
                         Told::Stop(again) => {
                             insistence += 1;
                             insist(current, again, insistence);
+                            for old in self.progress.previous.generations() {
+                                insist(&old, again, insistence);
+                            }
                         }
                         Told::Relay(relayed) => current.process.relay(relayed.signal(), relayed.name()),
                     },
@@ -56,8 +60,8 @@ impl Supervisor {
             }
         };
         tracing::debug!(pid = current.pid(), how = %ended, "Upstream process ended");
-        self.progress.pid_files.remove(current.pid());
         self.finish(told + self.plan.drain_timeout).await;
+        self.progress.pid_files.remove(current.pid());
         ended.status()
     }
 
@@ -67,9 +71,7 @@ impl Supervisor {
                 .reply
                 .ok(Outcome::Status(Box::new(self.status(current, false)))),
             Asking::Restart { .. } | Asking::Upgrade { .. } => {
-                asked
-                    .reply
-                    .error(FailureKind::Unavailable, "this thrust is ending");
+                asked.reply.error(FailureKind::Unavailable, ENDING);
             }
         }
     }
@@ -138,22 +140,27 @@ impl Supervisor {
         self.service.set_ready(false);
         self.service.give_up();
         self.front.close().await;
-        let left = due.saturating_duration_since(Instant::now());
-        self.front.drain(left.max(LAST_BYTES)).await;
+        let left = due.saturating_duration_since(Instant::now()).max(LAST_BYTES);
+        // Older generations may not have ended yet; what they have not done by then they do without us.
+        let old = tokio::time::timeout(left, self.progress.previous.ended());
+        let _ = tokio::join!(self.front.drain(left), old);
         self.front.end(LAST_BYTES).await;
     }
 }
 
 /// Says what a repeated signal says: the second one now, the third one whatever the app makes of it.
-fn insist(current: &Generation, stop: Stop, times: usize) {
+fn insist(generation: &Generation, stop: Stop, times: usize) {
+    if generation.process.end().is_some() {
+        return;
+    }
     if times == 2 {
-        current.relay(stop);
+        generation.relay(stop);
     } else {
         tracing::warn!(
             signal = stop.name(),
             times,
             "Told again to end; killing the upstream process"
         );
-        current.kill();
+        generation.kill();
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use thrust_api::message::{FailureKind, Step};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::Supervisor;
 use super::generation::{Generation, Home};
@@ -26,6 +27,9 @@ use crate::upstream::Target;
 /// How long a generation that did not become ready may take to end before it is killed.
 const ABANDONED: Duration = Duration::from_secs(5);
 
+/// Why nothing is begun, or gone on with, at our end.
+pub(super) const ENDING: &str = "this thrust is ending";
+
 /// A generation that took over, and what is left of the one before.
 #[derive(Debug)]
 pub(super) struct Switched {
@@ -38,32 +42,44 @@ pub(super) struct Switched {
 
 /// A restart that is under way, if there is one.
 #[derive(Default)]
-pub(super) struct Restart<'a>(Option<Pin<Box<dyn Future<Output = Option<Switched>> + 'a>>>);
+pub(super) struct Restart<'a> {
+    under_way: Option<Pin<Box<dyn Future<Output = Option<Switched>> + 'a>>>,
+    /// Cancelled when we end, and the restart with us.
+    ending: CancellationToken,
+}
 
 impl<'a> Restart<'a> {
     pub(super) fn is_under_way(&self) -> bool {
-        self.0.is_some()
+        self.under_way.is_some()
+    }
+
+    /// What a restart is to heed: cancelled once it is in vain.
+    pub(super) fn ending(&self) -> CancellationToken {
+        self.ending.clone()
     }
 
     pub(super) fn begin(&mut self, restart: impl Future<Output = Option<Switched>> + 'a) {
-        self.0 = Some(Box::pin(restart));
+        self.under_way = Some(Box::pin(restart));
     }
 
     /// What came of it; waits for ever if there is none. May be dropped and called again.
     pub(super) async fn done(&mut self) -> Option<Switched> {
-        match &mut self.0 {
+        match &mut self.under_way {
             None => std::future::pending().await,
             Some(restart) => {
                 let done = restart.await;
-                self.0 = None;
+                self.under_way = None;
                 done
             }
         }
     }
 
-    /// Ends it; the generation that was to come is told to end, too.
-    pub(super) fn abandon(&mut self) {
-        self.0 = None;
+    /// Ends it because we end; the generation that was to come is told to end, and whoever asked is told why.
+    pub(super) async fn abandon(&mut self) {
+        self.ending.cancel();
+        if self.is_under_way() {
+            self.done().await;
+        }
     }
 }
 
@@ -152,16 +168,27 @@ impl Drop for Candidate {
 }
 
 impl Supervisor {
-    /// Puts a new generation in the place of `current`. `None` if that failed, which `reply` was told.
+    /// Puts a new generation in the place of `current`, unless we are `ending`. `None` if that failed, which `reply` was
+    /// told.
     pub(super) async fn restart(
         &self,
         current: Arc<Generation>,
         timeout: Option<Duration>,
         reply: Replier,
+        ending: CancellationToken,
     ) -> Option<Switched> {
         let since = Instant::now();
         let limit = timeout.unwrap_or(self.plan.boot_timeout);
-        match self.next_generation(&current, limit, &reply).await {
+        let next = tokio::select! {
+            // First: nothing is switched to once we end.
+            biased;
+            () = ending.cancelled() => {
+                reply.error(FailureKind::Unavailable, ENDING);
+                return None;
+            }
+            next = self.next_generation(&current, limit, &reply) => next,
+        };
+        match next {
             Ok(generation) => {
                 tracing::info!(
                     generation = generation.number,
@@ -243,14 +270,19 @@ impl Supervisor {
 
     /// A port of its own for the next generation, or a socket beside that of the first.
     fn next_home(&self, current: &Generation, number: u64) -> Result<Home, RestartError> {
+        let on_a_port = |target: &dyn Fn(u16) -> Target| {
+            let (port, reservation) = ports::free_target().map_err(RestartError::NoPort)?;
+            Ok(Home {
+                target: target(port),
+                reservation: Some(reservation),
+            })
+        };
         match current.target() {
-            Target::Port(_) => {
-                let (port, reservation) = ports::free_target().map_err(RestartError::NoPort)?;
-                Ok(Home {
-                    target: Target::Port(port),
-                    reservation: Some(reservation),
-                })
-            }
+            Target::Port(_) => on_a_port(&Target::Port),
+            target @ Target::Host { host, .. } if target.is_local() => on_a_port(&|port| Target::Host {
+                host: host.clone(),
+                port,
+            }),
             Target::Unix(path) => Ok(Home {
                 target: Target::Unix(socket_of(path, current.number, number).into()),
                 reservation: None,

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use thrust_api::message::{Outcome, Previous as Shown, Restarted, Step};
+use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::Supervisor;
@@ -14,7 +15,14 @@ use crate::service::Retired;
 
 /// Generations that were replaced and have not ended yet, the oldest first.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Previous(Arc<Mutex<Vec<Arc<Old>>>>);
+pub(crate) struct Previous(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    list: Mutex<Vec<Arc<Old>>>,
+    /// Told whenever one has ended.
+    ended: Notify,
+}
 
 /// One of them.
 #[derive(Debug)]
@@ -34,16 +42,34 @@ impl Previous {
         self.lock().iter().map(shown).collect()
     }
 
+    /// Those that there are.
+    pub(super) fn generations(&self) -> Vec<Arc<Generation>> {
+        self.lock().iter().map(|old| old.generation.clone()).collect()
+    }
+
+    /// Returns once there are none.
+    pub(super) async fn ended(&self) {
+        loop {
+            // Made before looking, so that it hears of whatever happens afterwards.
+            let ended = self.0.ended.notified();
+            if self.lock().is_empty() {
+                return;
+            }
+            ended.await;
+        }
+    }
+
     fn add(&self, old: Arc<Old>) {
         self.lock().push(old);
     }
 
     fn remove(&self, old: &Arc<Old>) {
         self.lock().retain(|other| !Arc::ptr_eq(other, old));
+        self.0.ended.notify_waiters();
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Arc<Old>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -89,8 +115,8 @@ impl Supervisor {
             );
             reply.ok(Outcome::Restarted(outcome));
             end(&old.generation, stop).await;
-            previous.remove(&old);
             pid_files.restore();
+            previous.remove(&old);
         });
     }
 }
