@@ -35,14 +35,19 @@ impl Wire {
     pub(crate) fn connect_unix(path: &Path) -> Self {
         let stream = UnixStream::connect(path);
         let stream = stream.unwrap_or_else(|error| panic!("cannot connect to {}: {error}", path.display()));
-        // All that a test does with a stream is the same for both kinds.
-        Self::with(TcpStream::from(OwnedFd::from(stream)))
+        Self::over_unix(stream)
     }
 
     /// Takes over a connection that was accepted.
     pub(crate) fn over(stream: TcpStream) -> Self {
         stream.set_nodelay(true).expect("a TCP stream has the option");
         Self::with(stream)
+    }
+
+    /// Takes over a connection that was accepted on a Unix socket.
+    pub(crate) fn over_unix(stream: UnixStream) -> Self {
+        // All that a test does with a stream is the same for both kinds.
+        Self::with(TcpStream::from(OwnedFd::from(stream)))
     }
 
     fn with(stream: TcpStream) -> Self {
