@@ -2,14 +2,21 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use http::{HeaderMap, HeaderValue, Method, Version, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 
 use crate::body::Body;
 use crate::connection::Interim;
 use crate::http1::target::RequestTarget;
 
-/// An answer, ours or the app's.
-pub(crate) type Response = http::Response<Body>;
+/// An answer, ours or the app's. Boxed: it passes through several futures, and each would hold it twice.
+pub(crate) type Response = Box<http::Response<Body>>;
+
+/// An answer without fields.
+pub(crate) fn response(status: StatusCode, body: Body) -> Response {
+    let mut response = http::Response::new(body);
+    *response.status_mut() = status;
+    Box::new(response)
+}
 
 /// A request that was judged to be readable in one way only.
 ///

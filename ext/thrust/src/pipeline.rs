@@ -9,7 +9,7 @@ use http::{HeaderValue, Method, StatusCode, header};
 use crate::body::Body;
 use crate::date;
 use crate::error::ProxyError;
-use crate::exchange::{Client, Request, Response};
+use crate::exchange::{Client, Request, Response, response};
 use crate::service::Service;
 use crate::stages::access_log::{AccessLog, Entry};
 use crate::stages::error_pages::ErrorPages;
@@ -50,7 +50,7 @@ impl Pipeline {
     async fn respond(&self, request: Box<Request>, client: &Client) -> Result<Response, ProxyError> {
         if request.target.as_bytes() == b"*" {
             // About the server as a whole (RFC 9110 section 9.3.7), which no app can answer for.
-            return Ok(Response::new(Body::empty()));
+            return Ok(response(StatusCode::OK, Body::empty()));
         }
         if let Some(answer) = self.own_paths.answer(&request, &self.service) {
             return Ok(answer);

@@ -76,7 +76,7 @@ pub(super) async fn send(
     core: &Core,
     mut gone: Pin<&mut impl Future<Output = ()>>,
 ) -> Sent {
-    let (parts, body) = response.into_parts();
+    let (parts, body) = (*response).into_parts();
     let framing = facts.framing(parts.status, &body);
     let keep = facts.wants_keep
         && framing != Framing::UntilClose

@@ -37,7 +37,7 @@ pub(super) enum After {
     /// Close it, but the client may still be sending: a close now would reset it and take the answer away.
     Linger,
     /// Speak another protocol on it from now on.
-    Upgrade(Box<Response>),
+    Upgrade(Response),
 }
 
 /// Serves until the client leaves, is idle for too long, or an answer closes the connection.
@@ -56,7 +56,7 @@ pub(super) async fn serve(
     loop {
         // Both are boxed, so that a connection that waits keeps only the small part of this future.
         let after = match next_head(&link, due, closing.as_mut()).await {
-            Next::Head(head) => Box::pin(exchange(&link, &head, client, &core, &mut counted)).await,
+            Next::Head(head) => Box::pin(exchange(&link, &head, &client, &core, &mut counted)).await,
             Next::Refused(refusal) => Box::pin(answer::refuse(&link, refusal, client, &core)).await,
             Next::Closed => return,
         };
@@ -66,7 +66,7 @@ pub(super) async fn serve(
             After::Linger => return linger(&link).await,
             After::Upgrade(response) => {
                 counted.set_lasting(true);
-                return Box::pin(upgrade::serve(&link, *response)).await;
+                return Box::pin(upgrade::serve(&link, response)).await;
             }
         }
     }
@@ -147,18 +147,19 @@ async fn next_head(
 async fn exchange(
     link: &Arc<Link>,
     head: &Bytes,
-    client: Client,
+    client: &Client,
     core: &Arc<Core>,
     counted: &mut Counted,
 ) -> After {
     let (facts, request) = match read(link, head) {
         Ok(read) => read,
-        Err(error) => return Box::pin(answer::refuse(link, error.into(), client, core)).await,
+        Err(error) => return Box::pin(answer::refuse(link, error.into(), *client, core)).await,
     };
 
-    let mut gone = std::pin::pin!(link.stream.closed_by_peer());
+    // Boxed, as small as it is: with it, this future would be too large for the allocator's fast lane.
+    let mut gone = Box::pin(link.stream.closed_by_peer());
     let response = {
-        let mut handled = std::pin::pin!(core.pipeline.handle(request, &client));
+        let mut handled = std::pin::pin!(core.pipeline.handle(request, client));
         // A client that left drops `handled`, which cancels the request to the app and writes the log line.
         poll_fn(|cx| match handled.as_mut().poll(cx) {
             Poll::Ready(response) => Poll::Ready(Some(response)),
@@ -171,10 +172,10 @@ async fn exchange(
     };
 
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        return After::Upgrade(Box::new(response));
+        return After::Upgrade(response);
     }
     counted.set_lasting(is_event_stream(response.headers()));
-    let sent = answer::send(link, response, facts, core, gone).await;
+    let sent = answer::send(link, response, facts, core, gone.as_mut()).await;
     counted.set_lasting(false);
     match sent {
         answer::Sent::Whole { keep: true } => After::Keep,

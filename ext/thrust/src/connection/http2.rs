@@ -129,5 +129,5 @@ fn send(mut response: Response, limit: Option<Duration>, mut open: Open) -> http
             value.set_sensitive(true);
         }
     }
-    response.map(|body| Outgoing::new(body, limit, open))
+    (*response).map(|body| Outgoing::new(body, limit, open))
 }

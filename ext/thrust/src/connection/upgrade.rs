@@ -15,7 +15,7 @@ use crate::stream::{Stream, TURN};
 
 /// Sends the 101 and passes bytes on until both sides have ended.
 pub(super) async fn serve(link: &Link, response: Response) {
-    let (mut parts, body) = response.into_parts();
+    let (mut parts, body) = (*response).into_parts();
     // The line is written when the tunnel ends, whichever end that is: ours too.
     let Some((tunnel, mut entry)) = body.into_tunnel() else {
         return;

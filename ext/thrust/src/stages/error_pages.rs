@@ -4,11 +4,11 @@ use std::error::Error;
 use std::path::Path;
 
 use bytes::Bytes;
+use http::StatusCode;
 use http::header::{self, HeaderValue};
-use http::{Response as HttpResponse, StatusCode};
 
 use crate::body::Body;
-use crate::exchange::Response;
+use crate::exchange::{Response, response};
 
 /// When a client may try again that found no app, in seconds.
 pub(crate) const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
@@ -38,11 +38,7 @@ impl ErrorPages {
             (StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE, Some(page)) => {
                 page_of(status, "text/html; charset=utf-8", page.clone())
             }
-            (StatusCode::BAD_GATEWAY, None) => {
-                let mut response = HttpResponse::new(Body::empty());
-                *response.status_mut() = status;
-                response
-            }
+            (StatusCode::BAD_GATEWAY, None) => response(status, Body::empty()),
             _ => {
                 let reason = status.canonical_reason().unwrap_or_default();
                 let text = match what_was_wrong {
@@ -60,8 +56,7 @@ impl ErrorPages {
 }
 
 fn page_of(status: StatusCode, content_type: &'static str, page: Bytes) -> Response {
-    let mut response = HttpResponse::new(Body::from(page));
-    *response.status_mut() = status;
+    let mut response = response(status, Body::from(page));
     response
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));

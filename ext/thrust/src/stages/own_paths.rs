@@ -6,7 +6,7 @@ use http::{Method, StatusCode};
 
 use super::error_pages::RETRY_AFTER;
 use crate::body::Body;
-use crate::exchange::{Request, Response};
+use crate::exchange::{Request, Response, response};
 use crate::service::Service;
 
 /// The paths, as configured.
@@ -35,8 +35,7 @@ fn readiness(ready: bool) -> Response {
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
     };
-    let mut response = Response::new(Body::from(Bytes::from_static(text.as_bytes())));
-    *response.status_mut() = status;
+    let mut response = response(status, Body::from(Bytes::from_static(text.as_bytes())));
     let headers = response.headers_mut();
     headers.insert(
         header::CONTENT_TYPE,

@@ -98,8 +98,7 @@ impl Upstream {
 }
 
 fn response(status: StatusCode, headers: HeaderMap, body: Body) -> Response {
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
+    let mut response = exchange::response(status, body);
     *response.headers_mut() = headers;
     response
 }

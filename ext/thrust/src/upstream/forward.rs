@@ -240,7 +240,9 @@ impl Upstream {
                     source,
                 })
             })?;
-            if !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS {
+            // A copy: a head that was borrowed would keep its room in this future while an interim answer is sent.
+            let status = head.status;
+            if !status.is_informational() || status == StatusCode::SWITCHING_PROTOCOLS {
                 return Ok((connection, head));
             }
             interim += 1;
@@ -250,17 +252,16 @@ impl Upstream {
                     limit: MAX_INTERIM,
                 }));
             }
-            if head.status == StatusCode::CONTINUE {
-                // One that nobody waits for, or that comes after ours, means nothing to the client.
-                if upload.is_withheld() {
-                    upload.release();
-                    question
-                        .tell_client(StatusCode::CONTINUE, HeaderMap::new())
-                        .await?;
-                }
+            let telling = if status != StatusCode::CONTINUE {
+                question.tell_client(status, into_headers(head))
+            } else if upload.is_withheld() {
+                upload.release();
+                question.tell_client(status, HeaderMap::new())
             } else {
-                question.tell_client(head.status, head.fields.headers).await?;
-            }
+                // One that nobody waits for, or that comes after ours, means nothing to the client.
+                continue;
+            };
+            telling.await?;
         }
     }
 
@@ -300,6 +301,11 @@ impl Upstream {
         })
         .await
     }
+}
+
+/// As a whole: what is left of a head that was taken apart would keep its room in a future.
+fn into_headers(head: ResponseHead) -> HeaderMap {
+    head.fields.headers
 }
 
 /// What the app did.
