@@ -24,7 +24,7 @@ pub struct Config {
     pub target: Option<TargetAddress>,
     /// Whether a client's X-Forwarded-* headers are kept.
     pub forward_headers: bool,
-    /// The page for an app that cannot be reached; empty for none.
+    /// The page for an app that is away or broken; empty for none.
     pub bad_gateway_page: PathBuf,
     /// Whether every request is logged.
     pub log_requests: bool,
@@ -44,7 +44,7 @@ pub struct Config {
     pub boot_mode: BootMode,
     /// How many requests may wait for the app to accept; at least 1.
     pub boot_queue: usize,
-    /// How long a request may wait for the app to accept.
+    /// How long a request may wait for the app to boot.
     pub boot_timeout: Duration,
     /// The path that we answer ourselves with whether the app is ready.
     pub ready_path: Option<String>,

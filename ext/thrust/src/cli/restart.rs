@@ -18,8 +18,9 @@ Usage: thrust restart [--self] [--timeout TIME] [--pid N]
 
 Starts the running app again without a gap.
 The next generation of the app starts beside the current one. When it answers,
-new requests go to it; the old one finishes what it has and ends. If the new one
-does not start, the old one stays, and the error says why.
+new requests go to it; the old one finishes what it has and is told to end. If
+the new one does not start, the old one stays, and the error says why. The app
+has to listen on the PORT it is given.
 Of several running thrusts it is the one that runs in this directory. Root may
 restart those of every user, others their own.
 

@@ -22,10 +22,10 @@ user, others their own.
       --json   For programs: one JSON object
       --pid N  The running thrust with this process id
 
-Exit status: 0  it is done
-             1  it was not done, and what ran before runs on
+Exit status: 0  it has told
+             1  it has refused
              2  no running thrust was found, or it is not clear which one is meant
-             3  thrust did not answer; the command may still be under way
+             3  it did not answer
 ",
     arguments,
     read,

@@ -67,7 +67,7 @@ pub static BAD_GATEWAY_PAGE: Setting = Setting::thruster(
     Kind::Path,
     "./public/502.html",
     When::Start,
-    "HTML file sent when the app cannot be reached; empty for none",
+    "HTML file sent when the app is away or broken; empty for none",
 );
 
 pub static LOG_REQUESTS: Setting = Setting::thruster(
@@ -169,7 +169,7 @@ pub static BOOT_TIMEOUT: Setting = Setting::ours(
     Kind::Duration,
     DefaultValue::Fixed("60s"),
     When::Live,
-    "How long a request may wait for the app to accept",
+    "How long a request may wait for the app to boot, and `thrust restart` for the next one",
 );
 
 pub static READY_PATH: Setting = Setting::ours(
@@ -185,7 +185,7 @@ pub static HEALTH_PATH: Setting = Setting::ours(
     Kind::RequestTarget,
     DefaultValue::Fixed(""),
     When::Start,
-    "What the app is asked to find out whether it is ready; empty for /up",
+    "What the app is asked before it counts as ready; empty for nothing at the start, /up at a restart",
 );
 
 pub static HEALTH_HOST: Setting = Setting::ours(
@@ -209,7 +209,7 @@ pub static DRAIN_TIMEOUT: Setting = Setting::ours(
     Kind::Delay,
     DefaultValue::Fixed("5s"),
     When::Live,
-    "How long requests under way may take to end; 0 cuts them",
+    "How long requests under way may take before the app is told to end; 0 tells it at once",
 );
 
 pub static STOP_TIMEOUT: Setting = Setting::ours(
@@ -233,7 +233,7 @@ pub static DIRECTORY: Setting = Setting::ours(
     Kind::Path,
     DefaultValue::Fixed(""),
     When::Start,
-    "Directory that `thrust restart` starts the app in; empty for the one we were started in",
+    "Directory that the app is started in again; empty for the one we were started in, as PWD names it",
 );
 
 pub static LOG_FORMAT: Setting = Setting::ours(
