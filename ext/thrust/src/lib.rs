@@ -1,7 +1,9 @@
 //! An HTTP proxy that runs a Rails application and stands in front of it.
 //!
 //! A request comes in through `listener`, a `connection` on one of the cores reads it, the `pipeline` answers it, by
-//! asking the app through `upstream`. `docs/request-path.md` walks along with one.
+//! having the `service` ask the app through `upstream`. `docs/request-path.md` walks along with one.
+//!
+//! The app itself is the `supervisor`'s: it starts, replaces and ends it. `docs/life-of-the-process.md` tells how.
 
 mod body;
 mod buffer;
