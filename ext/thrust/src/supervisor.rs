@@ -204,6 +204,8 @@ impl Supervisor {
                 Event::Ended(end) => {
                     tracing::info!(pid = current.pid(), how = %end, "Upstream process ended");
                     self.service.await_app();
+                    // What comes has to show that it works, as this one had.
+                    self.service.set_ready(false);
                     vacancy = Some(Vacancy::after(end));
                 }
                 Event::PauseOver => {

@@ -3,11 +3,17 @@
 mod support;
 
 use std::fs;
+use std::io;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
 
-use self::support::Launch;
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use self::support::{DEADLINE, Launch, TestProxy, TestTarget, eventually, free_port};
 
 /// The directory of the units, as a user of systemd would copy them.
 const UNITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/systemd");
@@ -44,6 +50,85 @@ fn what_the_service_manager_says_is_for_us_and_not_for_the_app() {
 }
 
 #[test]
+fn the_service_manager_is_told_how_far_we_are() {
+    let manager = Manager::new();
+    let port = free_port();
+    let proxy = manager.start(Launch::new(["sleep", "1000"]).env("THRUSTER_TARGET_PORT", port.to_string()));
+    assert_eq!(manager.messages(), [""; 0], "nothing before the app is there");
+
+    let _target = TestTarget::saying(port, "hello");
+
+    assert_eq!(manager.next(), "READY=1");
+    let child = proxy.status()["child"].to_string();
+    assert_eq!(manager.next(), format!("STATUS=Generation 1 serves, pid {child}"));
+    proxy.signal(Signal::TERM);
+    assert_eq!(manager.next(), "STOPPING=1");
+    assert_eq!(proxy.wait_exit().code(), Some(143));
+    assert_eq!(manager.messages(), [""; 0]);
+}
+
+#[test]
+fn with_a_health_path_the_service_is_started_when_the_app_is_well() {
+    let manager = Manager::new();
+    let (go, wait) = channel::<()>();
+    let wait = Mutex::new(wait);
+    let target = TestTarget::start(move |app| {
+        app.read_request();
+        wait.lock().unwrap().recv_timeout(DEADLINE).unwrap();
+        app.answer("well");
+    });
+    let _proxy = manager.start(Launch::before(&target).env("THRUSTER_HEALTH_PATH", "/health"));
+    target.wait_for_requests(1);
+
+    let early = manager.messages();
+    go.send(()).unwrap();
+
+    assert_eq!(early, [""; 0]);
+    assert_eq!(manager.next(), "READY=1");
+}
+
+#[test]
+fn a_restart_is_told_by_the_status_alone() {
+    let manager = Manager::new();
+    let proxy = manager.start(Launch::generations());
+    let _first = TestTarget::saying(proxy.app_port(1), "first");
+    assert_eq!(manager.next(), "READY=1");
+    manager.next();
+
+    let restart = proxy.begin_restart(&[]);
+    let _second = TestTarget::saying(proxy.app_port(2), "second");
+    assert_eq!(restart.wait_exit().code(), Some(0));
+
+    let child = proxy.status()["child"].to_string();
+    assert_eq!(manager.next(), format!("STATUS=Generation 2 serves, pid {child}"));
+    assert_eq!(manager.messages(), [""; 0]);
+}
+
+#[test]
+fn the_watchdog_is_answered_as_long_as_we_live_whatever_the_app_does() {
+    let manager = Manager::new();
+    let proxy = manager.start(
+        Launch::shell("trap 'echo told' TERM; echo listens to nothing; while :; do sleep 0.01; done")
+            .env("THRUSTER_TARGET_PORT", "0")
+            .env("WATCHDOG_USEC", "40000"),
+    );
+    let answered = |times: usize| {
+        for _ in 0..times {
+            assert_eq!(manager.next(), "WATCHDOG=1");
+        }
+    };
+
+    answered(5);
+    proxy.wait_for_line("listens to nothing");
+    proxy.signal(Signal::TERM);
+    eventually("the end begins", || {
+        (manager.next() == "STOPPING=1").then_some(())
+    });
+    proxy.wait_for_line("told");
+    answered(5);
+}
+
+#[test]
 fn systemd_finds_no_fault_in_the_units() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     for name in ["thrust.service", "thrust.socket"] {
@@ -66,5 +151,47 @@ fn systemd_finds_no_fault_in_the_units() {
             assert!(verified.status.success() && !about_ours, "{said}");
         }
         Err(error) => eprintln!("the units are not checked: no systemd-analyze here: {error}"),
+    }
+}
+
+/// A service manager as far as its socket goes.
+struct Manager {
+    directory: TempDir,
+    socket: UnixDatagram,
+}
+
+impl Manager {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let socket = UnixDatagram::bind(directory.path().join("notify")).expect("a socket of the test's");
+        Self { directory, socket }
+    }
+
+    fn start(&self, launch: Launch) -> TestProxy {
+        launch
+            .env("NOTIFY_SOCKET", self.directory.path().join("notify"))
+            .start()
+    }
+
+    /// The next message.
+    fn next(&self) -> String {
+        self.receive().expect("a message in time")
+    }
+
+    /// What has come and was not read yet.
+    fn messages(&self) -> Vec<String> {
+        self.socket.set_nonblocking(true).expect("it is a socket");
+        let messages = std::iter::from_fn(|| self.receive().ok()).collect();
+        self.socket.set_nonblocking(false).expect("it is a socket");
+        messages
+    }
+
+    fn receive(&self) -> io::Result<String> {
+        self.socket
+            .set_read_timeout(Some(DEADLINE))
+            .expect("it is not zero");
+        let mut buffer = [0; 256];
+        let length = self.socket.recv(&mut buffer)?;
+        Ok(String::from_utf8_lossy(&buffer[..length]).into_owned())
     }
 }
