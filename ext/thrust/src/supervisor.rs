@@ -144,6 +144,8 @@ enum Event {
     Asked(Asked),
     /// The next generation took over, unless it failed.
     Restarted(Option<Switched>),
+    /// An old generation, of this number, has ended.
+    Retired(u64),
     /// The app is there, and clients cannot be let in.
     NotListening(PortError),
 }
@@ -195,6 +197,7 @@ impl Supervisor {
                     vacancy = None;
                 }
                 Event::Restarted(None) => {}
+                Event::Retired(number) => self.control.borrow_mut().close_generation(number),
                 Event::NotListening(error) => {
                     error.log();
                     restart.abandon().await;
@@ -204,6 +207,7 @@ impl Supervisor {
                 Event::Ended(end) => {
                     tracing::info!(pid = current.pid(), how = %end, "Upstream process ended");
                     self.service.await_app();
+                    self.control.borrow_mut().close_generation(current.number);
                     // What comes has to show that it works, as this one had.
                     self.service.set_ready(false);
                     vacancy = Some(Vacancy::after(end));
@@ -246,6 +250,7 @@ impl Supervisor {
             switched = restart.done() => Event::Restarted(switched),
             () = crash::pause(vacancy) => Event::PauseOver,
             Some(asked) = asked.recv() => Event::Asked(asked),
+            number = self.progress.previous.next_ended() => Event::Retired(number),
             error = watching, if is_there => Event::NotListening(error),
             never = self.explain_waits(current) => match never {},
         }

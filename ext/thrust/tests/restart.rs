@@ -1,7 +1,10 @@
 //! `thrust restart` as clients see it: not at all.
 
+#![cfg(target_os = "linux")]
+
 mod support;
 
+use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -10,7 +13,7 @@ use std::thread;
 
 use rustix::process::Signal;
 
-use self::support::{App, DEADLINE, Launch, TestProxy, TestTarget, Wire, eventually};
+use self::support::{App, DEADLINE, Launch, TestProxy, TestTarget, Wire, eventually, usage};
 
 const SWITCHED: &str = "Restarted: requests go to the new generation";
 const OLD_ENDED: &str = "Old generation ended";
@@ -151,6 +154,42 @@ fn what_may_last_for_ever_does_not_hold_the_old_generation() {
     assert_eq!(tunnel.read_exact(4), b"pong");
     go.send(()).unwrap();
     events.read_until(b"data: 2\n\n").unwrap();
+}
+
+#[test]
+fn restarts_leave_nothing_of_the_old_generations() {
+    let place = tempfile::tempdir().unwrap();
+    let script = r#"echo "app on $PORT"; test -z "$PIDFILE" || echo $$ >"$PIDFILE"; exec sleep 1000"#;
+    let proxy = Launch::shell(script)
+        .env("THRUSTER_TARGET_PORT", "0")
+        .env("RUNTIME_DIRECTORY", place.path())
+        .start();
+    let mut served = TestTarget::saying(proxy.app_port(1), "served");
+    let mut before = None;
+
+    for generation in 2..=5 {
+        let restart = proxy.begin_restart(&[]);
+        let next = TestTarget::saying(proxy.app_port(generation), "served");
+        assert_eq!(restart.wait_exit().code(), Some(0));
+        served = next;
+        assert_eq!(proxy.connect().get("/").text(), "served");
+
+        let expected = [
+            "control.sock".to_owned(),
+            format!("generation-{generation}.pid"),
+            format!("generation-{generation}.sock"),
+            "thrust.json".to_owned(),
+        ];
+        eventually("the files of the current generation", || {
+            (private_files(place.path()) == expected).then_some(())
+        });
+        let descriptors = usage::descriptors(&proxy);
+        let before = *before.get_or_insert(descriptors);
+        eventually("no more descriptors than before", || {
+            (usage::descriptors(&proxy) <= before).then_some(())
+        });
+    }
+    drop(served);
 }
 
 #[test]
@@ -316,7 +355,7 @@ fn our_end_waits_for_an_old_generation_that_is_on_its_way_to_its_own() {
 
     proxy.signal(Signal::TERM);
     proxy.wait_for_log("Server stopping");
-    std::fs::write(leave, "").unwrap();
+    fs::write(leave, "").unwrap();
 
     let ended = proxy.wait_exit();
     assert_eq!(ended.code(), Some(0), "that of the current one");
@@ -358,6 +397,18 @@ fn answering_when_told(text: &'static str) -> (Sender<()>, impl Fn(&mut App) + S
         }
     };
     (go, script)
+}
+
+/// The names of what is in the private directory of the only thrust here.
+fn private_files(place: &Path) -> Vec<String> {
+    let inside = |path: &Path| -> Vec<_> { fs::read_dir(path).unwrap().flatten().collect() };
+    let base = inside(place).remove(0).path();
+    let mut names: Vec<_> = inside(&inside(&base).remove(0).path())
+        .iter()
+        .map(|file| file.file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
 }
 
 /// Whether any generation was told anything.

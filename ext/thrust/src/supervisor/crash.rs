@@ -85,7 +85,6 @@ pub(super) async fn pause(vacancy: &mut Option<Vacancy>) {
 impl Supervisor {
     /// Starts the app that was `ended` again, where it was. `None` if that failed, which is logged.
     pub(super) fn start_again(&self, ended: &Generation) -> Option<Generation> {
-        self.control.borrow_mut().close_generation(ended.number);
         self.start(ended.number + 1, ended.home.clone(), ended.pid_file.clone())
             .inspect_err(|error| error.log())
             .ok()

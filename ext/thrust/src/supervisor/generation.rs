@@ -1,6 +1,7 @@
 //! One generation of the app: a child, and where it listens.
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -158,6 +159,14 @@ impl Generation {
     pub(super) fn kill(&self) {
         if let Err(error) = self.process.signal(Signal::KILL) {
             tracing::error!(%error, "Failed to kill upstream process");
+        }
+    }
+
+    /// Removes the pid file that it was told to write, once it has ended: it may not have come to that.
+    pub(super) fn remove_pid_file(&self) {
+        if let Some(path) = &self.pid_file {
+            // Its directory goes with us in any case.
+            let _ = fs::remove_file(path);
         }
     }
 

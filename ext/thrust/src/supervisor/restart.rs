@@ -142,7 +142,7 @@ impl Candidate {
             .unwrap_or_else(|| unreachable!("it is taken out here only"))
     }
 
-    /// Waits for its end, and kills it if that takes too long.
+    /// Waits for its end, and kills it if that takes too long. Then nothing is left of it.
     async fn stop(self) {
         let generation = self.generation();
         generation.relay(Stop::Terminate);
@@ -153,6 +153,7 @@ impl Candidate {
             generation.kill();
             generation.process.ended().await;
         }
+        generation.remove_pid_file();
     }
 }
 

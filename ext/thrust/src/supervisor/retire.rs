@@ -19,9 +19,16 @@ pub(crate) struct Previous(Arc<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    list: Mutex<Vec<Arc<Old>>>,
+    lists: Mutex<Lists>,
     /// Told whenever one has ended.
-    ended: Notify,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Lists {
+    alive: Vec<Arc<Old>>,
+    /// Numbers of those that have ended and that [`Previous::next_ended`] has not told of yet.
+    ended: Vec<u64>,
 }
 
 /// One of them.
@@ -39,37 +46,50 @@ impl Previous {
             child: old.generation.pid().unsigned_abs(),
             in_flight: old.upstreams.in_flight() as u64,
         };
-        self.lock().iter().map(shown).collect()
+        self.lock().alive.iter().map(shown).collect()
     }
 
     /// Those that there are.
     pub(super) fn generations(&self) -> Vec<Arc<Generation>> {
-        self.lock().iter().map(|old| old.generation.clone()).collect()
+        let lists = self.lock();
+        lists.alive.iter().map(|old| old.generation.clone()).collect()
     }
 
     /// Returns once there are none.
     pub(super) async fn ended(&self) {
+        self.until(|lists| lists.alive.is_empty().then_some(())).await;
+    }
+
+    /// The number of one that has ended, each once. May be dropped and called again.
+    pub(super) async fn next_ended(&self) -> u64 {
+        self.until(|lists| lists.ended.pop()).await
+    }
+
+    async fn until<T>(&self, mut look: impl FnMut(&mut Lists) -> Option<T>) -> T {
         loop {
             // Made before looking, so that it hears of whatever happens afterwards.
-            let ended = self.0.ended.notified();
-            if self.lock().is_empty() {
-                return;
+            let changed = self.0.changed.notified();
+            if let Some(found) = look(&mut self.lock()) {
+                return found;
             }
-            ended.await;
+            changed.await;
         }
     }
 
     fn add(&self, old: Arc<Old>) {
-        self.lock().push(old);
+        self.lock().alive.push(old);
     }
 
     fn remove(&self, old: &Arc<Old>) {
-        self.lock().retain(|other| !Arc::ptr_eq(other, old));
-        self.0.ended.notify_waiters();
+        let mut lists = self.lock();
+        lists.alive.retain(|other| !Arc::ptr_eq(other, old));
+        lists.ended.push(old.generation.number);
+        drop(lists);
+        self.0.changed.notify_waiters();
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Old>>> {
-        self.0.list.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Lists> {
+        self.0.lists.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -115,6 +135,7 @@ impl Supervisor {
             );
             reply.ok(Outcome::Restarted(outcome));
             end(&old.generation, stop).await;
+            old.generation.remove_pid_file();
             pid_files.restore();
             previous.remove(&old);
         });

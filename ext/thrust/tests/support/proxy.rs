@@ -15,6 +15,8 @@ use super::{TestTarget, Wire, end_of, eventually};
 /// What of the test's own environment the proxy sees: nothing that could configure it.
 const PASSED_ON: [&str; 4] = ["PATH", "HOME", "RUST_BACKTRACE", "LLVM_PROFILE_FILE"];
 
+const RUNTIME_DIRECTORY: &str = "RUNTIME_DIRECTORY";
+
 /// How to start a proxy. Listens on a free port and logs JSON unless told otherwise.
 pub(crate) struct Launch {
     words: Vec<OsString>,
@@ -123,8 +125,14 @@ impl Launch {
         thread::spawn(move || stdin.write_all(&bytes));
         let stdout = Output::collect(child.stdout.take().expect("stdout is piped"));
         let stderr = Output::collect(child.stderr.take().expect("stderr is piped"));
+        let given = self
+            .environment
+            .iter()
+            .rev()
+            .find(|(name, _)| name == RUNTIME_DIRECTORY);
         TestProxy {
             child,
+            place: given.map(|(_, place)| place.clone()),
             port: 0,
             stdout,
             stderr,
@@ -148,6 +156,8 @@ fn owned<W: AsRef<OsStr>>(words: impl IntoIterator<Item = W>) -> Vec<OsString> {
 /// A running proxy. Dropping it kills it and everything it started.
 pub(crate) struct TestProxy {
     child: Child,
+    /// Its runtime directory, if it was given one: those who ask it need it, too.
+    place: Option<OsString>,
     port: u16,
     stdout: Output,
     stderr: Output,
@@ -237,15 +247,22 @@ impl TestProxy {
 
     /// Starts `thrust restart WORDS…` for this proxy, which may take a while.
     pub(crate) fn begin_restart(&self, words: &[&str]) -> TestProxy {
-        let pid = self.pid().as_raw_pid().to_string();
-        Launch::bare(["restart", "--pid", &pid].iter().chain(words)).spawn()
+        self.asker("restart", words).spawn()
     }
 
     /// What `thrust status --json` says of it.
     pub(crate) fn status(&self) -> Value {
-        let pid = self.pid().as_raw_pid().to_string();
-        let ended = Launch::bare(["status", "--json", "--pid", &pid]).run();
+        let ended = self.asker("status", &["--json"]).run();
         serde_json::from_str(&ended.stdout.concat()).unwrap_or_else(|_| panic!("no status: {ended:?}"))
+    }
+
+    fn asker(&self, word: &str, words: &[&str]) -> Launch {
+        let pid = self.pid().as_raw_pid().to_string();
+        let launch = Launch::bare([word, "--pid", &pid].iter().chain(words));
+        match &self.place {
+            Some(place) => launch.env(RUNTIME_DIRECTORY, place),
+            None => launch,
+        }
     }
 
     /// Waits for the end of the proxy, and of all that writes to its output.
