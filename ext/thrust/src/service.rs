@@ -152,6 +152,13 @@ impl Service {
         Retired(retired)
     }
 
+    /// Keeps no connection to the app any more; call it before the app is told to end.
+    pub(crate) fn let_go(&self) {
+        self.upstreams
+            .iter()
+            .for_each(|upstream| upstream.load().let_go());
+    }
+
     /// Keeps requests back: the app is known to be gone.
     pub(crate) fn await_app(&self) {
         self.hold.close();

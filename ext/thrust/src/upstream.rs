@@ -61,6 +61,11 @@ impl Upstream {
         self.pool.close();
     }
 
+    /// Keeps no connection any more: the app is to end, and may wait for those that it has.
+    pub(crate) fn let_go(&self) {
+        self.pool.let_go();
+    }
+
     /// Requests that this generation is busy with; event streams and tunnels, which last as long as they like, do not
     /// count.
     pub(crate) fn in_flight(&self) -> usize {

@@ -206,6 +206,30 @@ fn a_command_that_stops_by_itself_is_not_told_again() {
 }
 
 #[test]
+fn the_command_is_not_kept_waiting_by_idle_connections_of_ours() {
+    // Told to end, it waits for its connections, as many servers do.
+    let (told, closed) = channel::<()>();
+    let target = TestTarget::start(move |app| {
+        app.read_request();
+        app.answer("kept");
+        app.wire.read_to_end();
+        told.send(()).unwrap();
+    });
+    let proxy = Launch::shell("trap 'echo told' TERM; echo ready; while :; do sleep 0.01; done")
+        .env("THRUSTER_TARGET_PORT", target.port().to_string())
+        .start();
+    proxy.wait_for_line("ready");
+    proxy.connect().get("/");
+
+    proxy.signal(Signal::TERM);
+    proxy.wait_for_line("told");
+
+    closed
+        .recv_timeout(Duration::from_secs(5))
+        .expect("it is closed long before it has been idle for too long");
+}
+
+#[test]
 fn during_the_boot_a_signal_reaches_the_command_at_once_and_who_waits_is_answered() {
     let proxy = Launch::shell("trap 'echo told; exit 3' TERM; echo ready; while :; do sleep 0.01; done")
         .env("THRUSTER_TARGET_PORT", "0")

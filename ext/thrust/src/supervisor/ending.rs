@@ -97,6 +97,7 @@ impl Supervisor {
             tracing::info!("The app stops by itself; not telling it again");
             sleep_until(since + self.plan.drain_timeout).await;
         }
+        self.service.let_go();
         if !current.was_told() {
             current.relay(stop);
         }

@@ -9,7 +9,7 @@ use http_body::Frame;
 use super::Upstream;
 use super::connection::Connection;
 use super::forward::Question;
-use super::pool::Place;
+use super::pool::Slot;
 use super::upload::Upload;
 use crate::body::Body;
 use crate::error::{BodyError, ProxyError};
@@ -25,7 +25,7 @@ impl Upstream {
     pub(super) fn respond(
         &self,
         mut connection: Box<Connection>,
-        mut place: Place,
+        mut slot: Slot,
         head: ResponseHead,
         upload: Box<Upload>,
         question: &Question,
@@ -63,7 +63,7 @@ impl Upstream {
         }
 
         if exchange::is_event_stream(&headers) {
-            place.lasts();
+            slot.lasts();
         }
         let decoder = match content_length {
             _ if question.is_head || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) => {
@@ -88,11 +88,11 @@ impl Upstream {
             && let Some(whole) = take_whole(&decoder, connection.inbound.unread())
         {
             if keep && connection.inbound.is_empty() {
-                place.give_back(connection);
+                slot.give_back(connection);
             }
             return Ok(response(status, headers, whole.into()));
         }
-        let body = AnswerBody::new(connection, place, decoder, upload, keep);
+        let body = AnswerBody::new(connection, slot, decoder, upload, keep);
         Ok(response(status, headers, Box::new(body).into()))
     }
 }
@@ -129,7 +129,7 @@ pub(crate) struct AnswerBody {
 struct Asking {
     connection: Box<Connection>,
     /// Held until the answer is over, or given up.
-    place: Place,
+    slot: Slot,
     upload: Box<Upload>,
     /// Whether the app keeps the connection.
     keep: bool,
@@ -140,7 +140,7 @@ struct Asking {
 impl AnswerBody {
     pub(super) fn new(
         connection: Box<Connection>,
-        place: Place,
+        slot: Slot,
         decoder: BodyDecoder,
         upload: Box<Upload>,
         keep: bool,
@@ -148,7 +148,7 @@ impl AnswerBody {
         let mut body = Self {
             asking: Some(Asking {
                 connection,
-                place,
+                slot,
                 upload,
                 keep,
                 fault: None,
@@ -235,7 +235,7 @@ impl AnswerBody {
     fn end(&mut self) {
         if let Some(Asking {
             connection,
-            place,
+            slot,
             upload,
             keep: true,
             ..
@@ -243,7 +243,7 @@ impl AnswerBody {
             && upload.is_sent()
             && connection.inbound.is_empty()
         {
-            place.give_back(connection);
+            slot.give_back(connection);
         }
     }
 }

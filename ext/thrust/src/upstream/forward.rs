@@ -147,7 +147,7 @@ impl Upstream {
     /// Only after [`Unanswered::Failed`] must the same request not be asked again.
     pub(crate) async fn ask(&self, asked: &mut Asked) -> Result<Response, Unanswered> {
         let idempotent = asked.question.idempotent;
-        let Some((place, mut kept)) = self.pool.enter(idempotent) else {
+        let Some((slot, mut kept)) = self.pool.enter(idempotent) else {
             return Err(Unanswered::Superseded);
         };
         loop {
@@ -166,7 +166,7 @@ impl Upstream {
                         .take()
                         .unwrap_or_else(|| unreachable!("it was there above"));
                     return self
-                        .respond(connection, place, head, upload, &asked.question)
+                        .respond(connection, slot, head, upload, &asked.question)
                         .map_err(Unanswered::Failed);
                 }
                 Err(failure) => failure,

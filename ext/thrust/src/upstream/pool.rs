@@ -31,8 +31,10 @@ struct State {
     idle: VecDeque<Waiting>,
     /// Whether a task closes what has waited too long.
     swept: bool,
-    /// Requests that hold a [`Place`].
+    /// Requests that hold a [`Slot`].
     in_use: usize,
+    /// Whether connections end with their request.
+    spent: bool,
     /// Whether nobody may come any more.
     closed: bool,
 }
@@ -43,10 +45,10 @@ struct Waiting {
     since: Instant,
 }
 
-/// A request's place among those that the app is busy with, from before it has a connection until that goes back or is
+/// A request's slot among those that the app is busy with, from before it has a connection until that goes back or is
 /// dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct Slot {
     pool: Arc<Pool>,
     counted: bool,
 }
@@ -54,7 +56,7 @@ pub(super) struct Place {
 impl Pool {
     /// Lets a request in, with the connection used last that still is good; `repeatable` says whether the request may
     /// be sent twice. `None` if the pool is closed.
-    pub(super) fn enter(self: &Arc<Self>, repeatable: bool) -> Option<(Place, Option<Box<Connection>>)> {
+    pub(super) fn enter(self: &Arc<Self>, repeatable: bool) -> Option<(Slot, Option<Box<Connection>>)> {
         let limit = if repeatable {
             MAX_IDLE
         } else {
@@ -65,7 +67,7 @@ impl Pool {
             return None;
         }
         state.in_use += 1;
-        let place = Place {
+        let slot = Slot {
             pool: self.clone(),
             counted: true,
         };
@@ -75,7 +77,7 @@ impl Pool {
             drop(state);
             match waiting {
                 Some(waiting) if !waiting.connection.is_silent() => {}
-                waiting => return Some((place, waiting.map(|waiting| waiting.connection))),
+                waiting => return Some((slot, waiting.map(|waiting| waiting.connection))),
             }
             state = self.lock();
         }
@@ -83,19 +85,25 @@ impl Pool {
 
     /// Lets nobody in any more and closes what waits.
     pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.let_go();
+    }
+
+    /// Keeps nothing any more: connections end with their request. Closes what waits.
+    pub(super) fn let_go(&self) {
         let mut state = self.lock();
-        state.closed = true;
+        state.spent = true;
         let idle = std::mem::take(&mut state.idle);
         drop(state);
         drop(idle);
     }
 
-    /// How many requests hold a place.
+    /// How many requests hold a slot.
     pub(super) fn in_use(&self) -> usize {
         self.lock().in_use
     }
 
-    /// Returns once no request holds a place in a pool that is closed.
+    /// Returns once no request holds a slot in a pool that is closed.
     pub(super) async fn unused(&self) {
         loop {
             // Made before looking, so that it hears of whatever happens afterwards.
@@ -134,14 +142,14 @@ impl Pool {
     }
 }
 
-impl Place {
+impl Slot {
     /// Gives a connection back whose answer was read to its end.
     pub(super) fn give_back(mut self, connection: Box<Connection>) {
         let mut state = self.pool.lock();
         if std::mem::take(&mut self.counted) {
             self.pool.leave(&mut state);
         }
-        if state.closed {
+        if state.spent {
             drop(state);
             return;
         }
@@ -170,7 +178,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Slot {
     fn drop(&mut self) {
         self.lasts();
     }
@@ -218,7 +226,7 @@ mod tests {
         waiting.connection.readable().await;
         pool.lock().idle.push_back(waiting);
 
-        let (_place, taken) = pool.enter(true).unwrap();
+        let (_slot, taken) = pool.enter(true).unwrap();
 
         assert_eq!(taken.unwrap().local_address(), address);
         assert!(pool.enter(true).unwrap().1.is_none());
@@ -287,25 +295,25 @@ mod tests {
     #[tokio::test]
     async fn a_request_that_may_last_for_ever_is_not_waited_for() {
         let pool = Arc::new(Pool::default());
-        let (mut place, _) = pool.enter(true).unwrap();
+        let (mut slot, _) = pool.enter(true).unwrap();
 
-        place.lasts();
+        slot.lasts();
         pool.close();
         pool.unused().await;
 
         assert_eq!(pool.in_use(), 0);
-        drop(place);
+        drop(slot);
         assert_eq!(pool.in_use(), 0);
     }
 
     fn keep(pool: &Arc<Pool>, connections: impl IntoIterator<Item = Box<Connection>>) {
         for connection in connections {
             // One that waits already would be taken, and this is about all of them.
-            let place = Place {
+            let slot = Slot {
                 pool: pool.clone(),
                 counted: false,
             };
-            place.give_back(connection);
+            slot.give_back(connection);
         }
     }
 
