@@ -238,7 +238,7 @@ struct Signpost(TempDir);
 
 impl Signpost {
     fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
+        Self(tempfile::tempdir().expect("a temporary directory"))
     }
 
     fn path(&self) -> PathBuf {
@@ -246,7 +246,7 @@ impl Signpost {
     }
 
     fn set(&self) {
-        fs::write(self.path(), "").unwrap();
+        fs::write(self.path(), "").expect("the directory is ours");
     }
 
     /// A shell that does this once the file is there.

@@ -132,19 +132,22 @@ struct Played {
 
 impl Played {
     fn new() -> Self {
-        let place = tempfile::tempdir().unwrap();
+        let place = tempfile::tempdir().expect("a temporary directory");
         let base = place
             .path()
             .join(format!("thrust-{}", rustix::process::geteuid().as_raw()));
         let directory = base.join("played");
         for private in [&base, &directory] {
-            DirBuilder::new().mode(0o700).create(private).unwrap();
+            DirBuilder::new()
+                .mode(0o700)
+                .create(private)
+                .expect("the directory is ours");
         }
-        let lock = File::open(&directory).unwrap();
-        lock.try_lock().unwrap();
+        let lock = File::open(&directory).expect("it is there");
+        lock.try_lock().expect("nobody has it");
         let about = json!({ "pid": process::id(), "directory": "/played", "physical": "/played" });
-        fs::write(directory.join("thrust.json"), about.to_string()).unwrap();
-        fs::set_permissions(place.path(), Permissions::from_mode(0o700)).unwrap();
+        fs::write(directory.join("thrust.json"), about.to_string()).expect("the directory is ours");
+        fs::set_permissions(place.path(), Permissions::from_mode(0o700)).expect("the directory is ours");
         Self {
             place,
             directory,
@@ -154,14 +157,17 @@ impl Played {
 
     /// Answers one command with these lines and closes the connection. Gives the command.
     fn answer(&self, lines: &[Value]) -> JoinHandle<Value> {
-        let listener = UnixListener::bind(self.directory.join("control.sock")).unwrap();
+        let listener = UnixListener::bind(self.directory.join("control.sock")).expect("the path is free");
         let answer: String = lines.iter().map(|line| format!("{line}\n")).collect();
         thread::spawn(move || {
-            let mut stream = BufReader::new(listener.accept().unwrap().0);
+            let mut stream = BufReader::new(listener.accept().expect("it listens").0);
             let mut command = String::new();
-            stream.read_line(&mut command).unwrap();
-            stream.get_mut().write_all(answer.as_bytes()).unwrap();
-            serde_json::from_str(&command).unwrap()
+            stream.read_line(&mut command).expect("the client is there");
+            stream
+                .get_mut()
+                .write_all(answer.as_bytes())
+                .expect("the client is there");
+            serde_json::from_str(&command).expect("a line of JSON")
         })
     }
 

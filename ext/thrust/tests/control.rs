@@ -234,8 +234,8 @@ struct Place(tempfile::TempDir);
 
 impl Place {
     fn new() -> Self {
-        let place = tempfile::tempdir().unwrap();
-        fs::set_permissions(place.path(), PermissionsExt::from_mode(0o700)).unwrap();
+        let place = tempfile::tempdir().expect("a temporary directory");
+        fs::set_permissions(place.path(), PermissionsExt::from_mode(0o700)).expect("the directory is ours");
         Self(place)
     }
 

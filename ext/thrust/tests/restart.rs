@@ -392,7 +392,10 @@ fn answering_when_told(text: &'static str) -> (Sender<()>, impl Fn(&mut App) + S
     let wait = Mutex::new(wait);
     let script = move |app: &mut App| {
         while app.read_request().is_some() {
-            wait.lock().unwrap().recv_timeout(DEADLINE).unwrap();
+            wait.lock()
+                .expect("no holder panics")
+                .recv_timeout(DEADLINE)
+                .expect("the step before comes");
             app.answer(text);
         }
     };
@@ -401,11 +404,11 @@ fn answering_when_told(text: &'static str) -> (Sender<()>, impl Fn(&mut App) + S
 
 /// The names of what is in the private directory of the only thrust here.
 fn private_files(place: &Path) -> Vec<String> {
-    let inside = |path: &Path| -> Vec<_> { fs::read_dir(path).unwrap().flatten().collect() };
+    let inside = |path: &Path| -> Vec<_> { fs::read_dir(path).expect("it is there").flatten().collect() };
     let base = inside(place).remove(0).path();
     let mut names: Vec<_> = inside(&inside(&base).remove(0).path())
         .iter()
-        .map(|file| file.file_name().into_string().unwrap())
+        .map(|file| file.file_name().into_string().expect("our names are text"))
         .collect();
     names.sort();
     names

@@ -243,10 +243,10 @@ fn later(script: &str) -> (TestProxy, TestTarget) {
 
 /// A program that is called as the server is and does as `script` says.
 fn server_called_puma(script: &str) -> (TempDir, PathBuf) {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().expect("a temporary directory");
     let puma = directory.path().join("puma");
-    fs::write(&puma, format!("#!/bin/sh\n{script}\n")).unwrap();
-    fs::set_permissions(&puma, PermissionsExt::from_mode(0o755)).unwrap();
+    fs::write(&puma, format!("#!/bin/sh\n{script}\n")).expect("the directory is ours");
+    fs::set_permissions(&puma, PermissionsExt::from_mode(0o755)).expect("the directory is ours");
     (directory, puma)
 }
 

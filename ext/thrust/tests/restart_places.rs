@@ -181,24 +181,24 @@ struct Site(TempDir);
 
 impl Site {
     fn new() -> Self {
-        let site = Self(tempfile::tempdir().unwrap());
-        fs::create_dir(site.path("releases")).unwrap();
+        let site = Self(tempfile::tempdir().expect("a temporary directory"));
+        fs::create_dir(site.path("releases")).expect("the directory is ours");
         site
     }
 
     fn path(&self, name: &str) -> PathBuf {
         // Without links of the system's own, such as the one that /tmp may be.
-        self.0.path().canonicalize().unwrap().join(name)
+        self.0.path().canonicalize().expect("it is there").join(name)
     }
 
     /// Makes a release, if it is not there, and the link to it.
     fn release(&self, name: &str) {
         let release = self.path("releases").join(name);
-        fs::create_dir_all(&release).unwrap();
-        fs::write(release.join("Gemfile"), "").unwrap();
+        fs::create_dir_all(&release).expect("the directory is ours");
+        fs::write(release.join("Gemfile"), "").expect("the directory is ours");
         let link = self.path("next");
-        symlink(release, &link).unwrap();
-        fs::rename(link, self.path("current")).unwrap();
+        symlink(release, &link).expect("the directory is ours");
+        fs::rename(link, self.path("current")).expect("the directory is ours");
     }
 
     /// A proxy that was started in `current`.
