@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use self::support::{Launch, TestProxy, eventually};
+use self::support::{Launch, TestProxy, TestTarget, eventually};
 
 #[test]
 fn orphans_are_reaped() {
@@ -65,6 +65,46 @@ fn a_command_that_is_killed_gives_its_status() {
     };
 
     assert_eq!(launch.run().code(), Some(128 + 9));
+}
+
+#[test]
+fn a_restart_works_and_the_old_generation_is_waited_for_at_our_end() {
+    let Some(launch) = as_pid_one(
+        r#"number=${THRUSTER_CONTROL_SOCKET##*-}; number=${number%.sock}
+           trap 'echo "told $number"; test $number = 2 || until test -e "$LEAVE"; do sleep 0.01; done
+                 echo "ends $number"; exit $((10 + number))' TERM
+           echo "app on $PORT"; while :; do sleep 0.01; done"#,
+    ) else {
+        return;
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let leave = directory.path().join("leave");
+    let proxy = launch
+        .env("THRUSTER_TARGET_PORT", "0")
+        .env("RUNTIME_DIRECTORY", directory.path())
+        .env("LEAVE", &leave)
+        .start();
+    let _first = TestTarget::saying(proxy.app_port(1), "first");
+    assert_eq!(proxy.connect().get("/").text(), "first");
+
+    // Asked from outside of the namespace, as by somebody who shares only its files: by the pid that it has inside.
+    let restart = Launch::bare(["restart", "--pid", "1"])
+        .env("RUNTIME_DIRECTORY", directory.path())
+        .spawn();
+    let _second = TestTarget::saying(proxy.app_port(2), "second");
+    let restarted = restart.wait_exit();
+    assert_eq!(restarted.code(), Some(0), "{restarted:?}");
+    assert_eq!(proxy.connect().get("/").text(), "second");
+    proxy.wait_for_line("told 1");
+
+    // The system kills whoever is left when the first process ends.
+    kill_process(inside(&proxy), Signal::TERM).expect("it is running");
+    proxy.wait_for_log("Server stopping");
+    fs::write(leave, "").unwrap();
+
+    let ended = proxy.wait_exit();
+    assert_eq!(ended.code(), Some(12));
+    assert!(ended.stdout.contains(&"ends 1".to_owned()), "{ended:?}");
 }
 
 /// Wraps a shell that does this, with the proxy as PID 1; `None`, and a line that says why, where the system does not
