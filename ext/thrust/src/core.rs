@@ -29,11 +29,12 @@ pub(crate) struct Core {
     pub(crate) draining: CancellationToken,
     /// Cancelled when connections without a request are closed.
     pub(crate) closing: CancellationToken,
-    /// Connections that are served, those on their way included, but for those that last.
+    /// Connections that are served, those on their way included, but for those below.
     pub(crate) connections: TaskTracker,
-    /// Connections that carry a tunnel or nothing but event streams, and may last for ever: a drain does not wait for
-    /// them.
-    pub(crate) lasting: TaskTracker,
+    /// Connections that carry nothing but event streams, which may last for ever.
+    pub(crate) event_streams: TaskTracker,
+    /// Connections that carry another protocol than HTTP, for as long as they like.
+    pub(crate) tunnels: TaskTracker,
     /// The request lines that are to be written.
     pub(crate) batch: Option<Arc<Batch>>,
 }
@@ -66,9 +67,15 @@ impl Core {
             draining: CancellationToken::new(),
             closing: CancellationToken::new(),
             connections: TaskTracker::new(),
-            lasting: TaskTracker::new(),
+            event_streams: TaskTracker::new(),
+            tunnels: TaskTracker::new(),
             batch,
         }
+    }
+
+    /// How many connections it serves.
+    pub(crate) fn load(&self) -> usize {
+        self.connections.len() + self.event_streams.len() + self.tunnels.len()
     }
 
     /// Hands over request lines that have waited long enough, for as long as the calling thread's runtime lives.
@@ -93,32 +100,40 @@ impl Core {
     }
 }
 
+/// What a connection carries: a drain waits for requests alone, because the others may last for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Carries {
+    Requests,
+    EventStreams,
+    Tunnel,
+}
+
 /// Counts one connection, where it belongs at the time.
 #[derive(Debug)]
 pub(crate) struct Counted {
     core: Arc<Core>,
     token: TaskTrackerToken,
-    lasting: bool,
+    carries: Carries,
 }
 
 impl Counted {
-    /// Counts a connection of `core` among those that a drain waits for, until it is dropped.
+    /// Counts a connection of `core` until it is dropped.
     pub(crate) fn new(core: &Arc<Core>) -> Self {
         Self {
             core: core.clone(),
             token: core.connections.token(),
-            lasting: false,
+            carries: Carries::Requests,
         }
     }
 
-    /// Says whether the connection may last for ever, as it stands now.
-    pub(crate) fn set_lasting(&mut self, lasting: bool) {
-        if self.lasting != lasting {
-            self.lasting = lasting;
-            let tracker = if lasting {
-                &self.core.lasting
-            } else {
-                &self.core.connections
+    /// Says what the connection carries from now on.
+    pub(crate) fn set(&mut self, carries: Carries) {
+        if self.carries != carries {
+            self.carries = carries;
+            let tracker = match carries {
+                Carries::Requests => &self.core.connections,
+                Carries::EventStreams => &self.core.event_streams,
+                Carries::Tunnel => &self.core.tunnels,
             };
             // The new one is taken before the old one goes, so that the connection is always counted.
             self.token = tracker.token();

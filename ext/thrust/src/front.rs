@@ -1,15 +1,14 @@
 //! What clients meet: the listeners, the cores behind them, and the order in which both come to their end.
 
-use std::cell::RefCell;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
+use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
 use crate::core::Core;
-use crate::listener;
-use crate::ports::{self, Bound, Place, PortError};
+use crate::listener::{self, Admission};
+use crate::ports::{self, Bound, Listener, Place, PortError};
 use crate::threads::Handle;
 
 /// How long a connection without a request may stay once we end: a request may be on its way on it.
@@ -21,10 +20,10 @@ pub(crate) struct Front {
     here: Arc<Core>,
     others: Arc<[Handle]>,
     places: Vec<Place>,
-    /// What is not listened on yet.
-    doors: RefCell<Vec<Bound>>,
+    /// What is not listened on yet, or no longer.
+    doors: Arc<Mutex<Vec<Bound>>>,
     accepting: TaskTracker,
-    stopped: CancellationToken,
+    admission: watch::Sender<Admission>,
 }
 
 impl Front {
@@ -34,9 +33,9 @@ impl Front {
             here,
             others: others.into(),
             places: doors.iter().map(|door| door.place().clone()).collect(),
-            doors: RefCell::new(doors),
+            doors: Arc::new(Mutex::new(doors)),
             accepting: TaskTracker::new(),
-            stopped: CancellationToken::new(),
+            admission: watch::Sender::new(Admission::Open),
         }
     }
 
@@ -46,7 +45,7 @@ impl Front {
     ///
     /// Another program has begun to listen there since the places were bound, or the system cannot watch one more.
     pub(crate) fn open(&self) -> Result<(), PortError> {
-        let doors = self.doors.take();
+        let doors = std::mem::take(&mut *lock(&self.doors));
         if doors.is_empty() {
             return Ok(());
         }
@@ -57,9 +56,11 @@ impl Front {
                 listener::watch(door.listen()?).map_err(|source| PortError::Listen { place, source })
             })
             .collect::<Result<_, _>>()?;
-        let (here, others, stopped) = (self.here.clone(), self.others.clone(), self.stopped.clone());
+        let (here, others, doors) = (self.here.clone(), self.others.clone(), self.doors.clone());
+        let admission = self.admission.subscribe();
         self.accepting.spawn(async move {
-            listener::accept(listeners, &here, &others, &stopped).await;
+            let kept = listener::accept(listeners, &here, &others, &admission).await;
+            *lock(&doors) = kept.into_iter().map(Listener::into_bound).collect();
         });
         let (http, bind) = (ports::http(&self.places), ports::bind(&self.places));
         tracing::info!(http, bind, "Server started");
@@ -73,9 +74,23 @@ impl Front {
 
     /// Lets in who waits already, then closes the listeners.
     pub(crate) async fn close(&self) {
-        self.stopped.cancel();
+        self.admission.send_replace(Admission::LastCall);
         self.accepting.close();
         self.accepting.wait().await;
+    }
+
+    /// Lets nobody in; who comes waits until this is [closed](Front::close) or its listeners are
+    /// [handed on](Front::take_doors).
+    pub(crate) fn pause(&self) {
+        self.admission.send_replace(Admission::Paused);
+    }
+
+    /// Gives the listeners away, in the order of [`Front::places`].
+    pub(crate) async fn take_doors(&self) -> Vec<Bound> {
+        self.admission.send_replace(Admission::HandedOn);
+        self.accepting.close();
+        self.accepting.wait().await;
+        std::mem::take(&mut *lock(&self.doors))
     }
 
     /// Makes every answer the last on its connection, and returns once all are given, but for those that may last for
@@ -106,29 +121,48 @@ impl Front {
         }
     }
 
+    /// After a drain: waits for event streams that end by themselves, for as long as `limit`.
+    pub(crate) async fn finish_event_streams(&self, limit: Duration) {
+        let finished = async {
+            for core in self.cores() {
+                core.event_streams.close();
+                core.event_streams.wait().await;
+                core.connections.wait().await;
+            }
+        };
+        // What is left does not end by itself, or not soon enough.
+        let _ = tokio::time::timeout(limit, finished).await;
+    }
+
     /// After a drain: waits for every connection, those too that may last for ever, for as long as `limit`. What is left
     /// then is given up; it ends when this is [dropped or joined](Front::join).
     pub(crate) async fn end(&self, limit: Duration) {
         self.cores().for_each(|core| core.closing.cancel());
         let ended = async {
             for core in self.cores() {
-                core.lasting.close();
                 core.connections.wait().await;
-                core.lasting.wait().await;
+                for lasting in [&core.event_streams, &core.tunnels] {
+                    lasting.close();
+                    lasting.wait().await;
+                }
             }
         };
         if tokio::time::timeout(limit, ended).await.is_err() {
-            let left = self.connections();
-            self.cores().for_each(Core::give_up);
+            let left = self.give_up();
             tracing::warn!(connections = left, "Gave up on requests that did not end in time");
         }
     }
 
+    /// Says in the log of what is still under way that it was given up, and returns how many connections that is. They
+    /// end when this is [dropped or joined](Front::join).
+    pub(crate) fn give_up(&self) -> usize {
+        self.cores().for_each(Core::give_up);
+        self.connections()
+    }
+
     /// Connections that are served, those on their way to a core included.
     pub(crate) fn connections(&self) -> usize {
-        self.cores()
-            .map(|core| core.connections.len() + core.lasting.len())
-            .sum()
+        self.cores().map(Core::load).sum()
     }
 
     /// Waits for the threads and hands over the last request lines. The calling thread's runtime must be gone.
@@ -140,4 +174,8 @@ impl Front {
     fn cores(&self) -> impl Iterator<Item = &Core> {
         self.others.iter().map(|other| &*other.core).chain([&*self.here])
     }
+}
+
+fn lock(doors: &Mutex<Vec<Bound>>) -> MutexGuard<'_, Vec<Bound>> {
+    doors.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rustix::net::SocketFlags;
 use tokio::io::unix::AsyncFd;
-use tokio_util::sync::CancellationToken;
+use tokio::sync::watch;
 
 use crate::core::Core;
 use crate::exchange::Peer;
@@ -37,50 +37,91 @@ pub(crate) fn watch(listener: Listener) -> io::Result<AsyncFd<Listener>> {
     AsyncFd::new(listener)
 }
 
-/// Accepts on all `listeners` until `stopped`, on the runtime of the main thread. Then accepts what still waits, so
-/// that nobody who got through to us is refused, and closes.
+/// What becomes of whoever comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Admission {
+    /// They are let in.
+    Open,
+    /// They wait.
+    Paused,
+    /// Who waits already is let in, so that nobody who got through to us is refused; then the listeners are closed.
+    LastCall,
+    /// They wait for whoever gets the listeners.
+    HandedOn,
+}
+
+/// Accepts on all `listeners` as `admission` says, on the runtime of the main thread. Returns the listeners once they
+/// are to be handed on, and none once they are closed.
 ///
 /// A connection stays here unless another core has at least two fewer: handing one over costs more than it saves.
 pub(crate) async fn accept(
     listeners: Vec<AsyncFd<Listener>>,
     here: &Arc<Core>,
     others: &[Handle],
-    stopped: &CancellationToken,
-) {
+    admission: &watch::Receiver<Admission>,
+) -> Vec<Listener> {
     let mut accepting: Vec<_> = listeners
         .into_iter()
-        .map(|mut listener| {
-            Box::pin(async move {
-                accept_until(&listener, here, others, stopped).await;
-                listener.get_mut().remove_file();
-                accept_waiting(&listener, here, others).await;
-            })
+        .map(|listener| {
+            let admission = admission.clone();
+            let kept = Box::pin(accept_on(listener, here, others, admission));
+            (kept, None)
         })
         .collect();
     // Each gets its turn whenever one of them wakes us.
     poll_fn(|cx| {
-        accepting.retain_mut(|one| one.as_mut().poll(cx).is_pending());
-        if accepting.is_empty() {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
+        let mut left = 0;
+        for (one, kept) in accepting.iter_mut().filter(|(_, kept)| kept.is_none()) {
+            match one.as_mut().poll(cx) {
+                Poll::Ready(listener) => *kept = Some(listener),
+                Poll::Pending => left += 1,
+            }
         }
+        if left == 0 { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
+    accepting
+        .into_iter()
+        .filter_map(|(_, listener)| listener.flatten())
+        .collect()
 }
 
-async fn accept_until(
+async fn accept_on(
+    mut listener: AsyncFd<Listener>,
+    here: &Arc<Core>,
+    others: &[Handle],
+    mut admission: watch::Receiver<Admission>,
+) -> Option<Listener> {
+    loop {
+        // Copied out, because what is borrowed locks the sender out.
+        let now = *admission.borrow_and_update();
+        match now {
+            Admission::Open => accept_until_changed(&listener, here, others, &mut admission).await?,
+            // Fails if nobody is left who could change it.
+            Admission::Paused => admission.changed().await.ok()?,
+            Admission::LastCall => {
+                listener.get_mut().remove_file();
+                accept_waiting(&listener, here, others).await;
+                return None;
+            }
+            Admission::HandedOn => return Some(listener.into_inner()),
+        }
+    }
+}
+
+/// `None` if nobody is left who could change it.
+async fn accept_until_changed(
     listener: &AsyncFd<Listener>,
     here: &Arc<Core>,
     others: &[Handle],
-    stopped: &CancellationToken,
-) {
+    admission: &mut watch::Receiver<Admission>,
+) -> Option<()> {
     let mut failing = false;
     loop {
         let mut ready = tokio::select! {
             // Fails only while the runtime ends.
             Ok(ready) = listener.readable() => ready,
-            () = stopped.cancelled() => return,
+            changed = admission.changed() => return changed.ok(),
         };
         match accept_turn(listener.get_ref(), here, others) {
             Turn::Over(_) => failing = false,
@@ -166,8 +207,8 @@ fn accept_one(listener: &Listener) -> io::Result<Accepted> {
 fn hand_over(accepted: Accepted, here: &Arc<Core>, others: &[Handle]) {
     let idlest = others
         .iter()
-        .min_by_key(|other| load(&other.core))
-        .filter(|other| load(&other.core) + 2 <= load(here));
+        .min_by_key(|other| other.core.load())
+        .filter(|other| other.core.load() + 2 <= here.load());
     let kept = match idlest {
         Some(other) => other.send(accepted).err(),
         None => Some(accepted),
@@ -177,36 +218,82 @@ fn hand_over(accepted: Accepted, here: &Arc<Core>, others: &[Handle]) {
     }
 }
 
-fn load(core: &Core) -> usize {
-    core.connections.len() + core.lasting.len()
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::{TcpListener, TcpStream};
     use std::os::unix::net::{UnixListener, UnixStream};
+    use std::path::PathBuf;
+
+    use tempfile::TempDir;
 
     use super::*;
 
     #[tokio::test]
     async fn whoever_waits_at_every_listener_when_we_are_told_to_stop_is_still_accepted() {
-        let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = tcp.local_addr().unwrap();
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("socket");
-        let unix = UnixListener::bind(&path).unwrap();
-        tcp.set_nonblocking(true).unwrap();
-        unix.set_nonblocking(true).unwrap();
-        let listeners = vec![watch(tcp.into()).unwrap(), watch(unix.into()).unwrap()];
-        let _from_afar: Vec<_> = (0..3).map(|_| TcpStream::connect(address).unwrap()).collect();
-        let _from_here: Vec<_> = (0..2).map(|_| UnixStream::connect(&path).unwrap()).collect();
+        let doors = Doors::open();
         let here = Core::for_test();
-        let stopped = CancellationToken::new();
-        stopped.cancel();
+        let (_sender, admission) = watch::channel(Admission::LastCall);
+        let _clients = doors.knock();
 
-        accept(listeners, &here, &[], &stopped).await;
+        let kept = accept(doors.listeners, &here, &[], &admission).await;
 
+        assert!(kept.is_empty());
         assert_eq!(here.connections.len(), 5);
-        assert!(TcpStream::connect(address).is_err() && UnixStream::connect(&path).is_err());
+        assert!(TcpStream::connect(doors.address).is_err() && UnixStream::connect(&doors.path).is_err());
+    }
+
+    #[tokio::test]
+    async fn whoever_comes_while_we_pause_waits_for_the_next_one() {
+        let doors = Doors::open();
+        let here = Core::for_test();
+        let (sender, admission) = watch::channel(Admission::Paused);
+        let _clients = doors.knock();
+        let handed_on = async {
+            tokio::task::yield_now().await;
+            sender.send_replace(Admission::HandedOn);
+        };
+
+        let (kept, ()) = tokio::join!(accept(doors.listeners, &here, &[], &admission), handed_on);
+
+        assert_eq!(here.connections.len(), 0);
+        let kept: Vec<_> = kept.into_iter().map(|kept| watch(kept).unwrap()).collect();
+        sender.send_replace(Admission::LastCall);
+        accept(kept, &here, &[], &admission).await;
+        assert_eq!(here.connections.len(), 5);
+    }
+
+    /// A TCP and a Unix socket.
+    struct Doors {
+        listeners: Vec<AsyncFd<Listener>>,
+        address: SocketAddr,
+        path: PathBuf,
+        _directory: TempDir,
+    }
+
+    impl Doors {
+        fn open() -> Self {
+            let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("socket");
+            let unix = UnixListener::bind(&path).unwrap();
+            tcp.set_nonblocking(true).unwrap();
+            unix.set_nonblocking(true).unwrap();
+            Self {
+                address: tcp.local_addr().unwrap(),
+                listeners: vec![watch(tcp.into()).unwrap(), watch(unix.into()).unwrap()],
+                path,
+                _directory: directory,
+            }
+        }
+
+        /// Three clients from afar and two from here.
+        fn knock(&self) -> (Vec<TcpStream>, Vec<UnixStream>) {
+            (
+                (0..3)
+                    .map(|_| TcpStream::connect(self.address).unwrap())
+                    .collect(),
+                (0..2).map(|_| UnixStream::connect(&self.path).unwrap()).collect(),
+            )
+        }
     }
 }

@@ -71,9 +71,14 @@ impl Log {
         Batch::new(self.0.clone())
     }
 
+    /// Waits until what was logged is written, but not for a reader that never comes.
+    pub(crate) fn flush(&self) {
+        self.0.flush(LAST_LINES);
+    }
+
     /// Waits for the last lines, but not for a reader that never comes.
     pub fn finish(self) {
-        self.0.flush(LAST_LINES);
+        self.flush();
     }
 }
 

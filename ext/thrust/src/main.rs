@@ -12,28 +12,38 @@ use std::{
 use thrust::{
     cli::{self, Options, Request, ask::AskError},
     config::Config,
+    hand_over::HandOver,
     log::Log,
-    ports, server,
+    ports::{self, PortError},
+    server::{self, Origin},
+    trial,
 };
 use thrust_api::settings::{Settings, Written};
 
 fn main() -> ExitCode {
-    match cli::parse(env::args_os().collect(), env::var_os("PATH").as_deref()) {
+    let mut arguments: Vec<_> = env::args_os().collect();
+    let is_trial = match trial::take_option(&mut arguments) {
+        Ok(is_trial) => is_trial,
+        Err(error) => return fail(error),
+    };
+    match cli::parse(arguments, env::var_os("PATH").as_deref()) {
+        Ok(Request::Wrap { options, .. }) if is_trial => answer_trial(options),
         Ok(Request::Wrap { options, command }) => wrap(options, command),
         Ok(Request::ShowConfig { options, json }) => show_config(options, json),
         Ok(Request::Status { json, pid }) => tell(cli::status::run(json, pid)),
         Ok(Request::Restart { what, timeout, pid }) => tell(cli::restart::run(what, timeout, pid, progress)),
         Ok(Request::Print(text)) => print(&text),
-        Err(error) => {
-            complain(error);
-            ExitCode::FAILURE
-        }
+        Err(error) => fail(error),
     }
 }
 
 fn wrap(options: Options, command: Vec<OsString>) -> ExitCode {
     // Before the log has its thread: it changes the environment.
     let environment = ports::Environment::inherited();
+    let inherited = match HandOver::inherited() {
+        Ok(inherited) => inherited,
+        Err(error) => return fail(error.told()),
+    };
     let Some(settings) = settings(options) else {
         return ExitCode::FAILURE;
     };
@@ -41,24 +51,37 @@ fn wrap(options: Options, command: Vec<OsString>) -> ExitCode {
     let log = match Log::start(&config) {
         Ok(log) => log,
         Err(error) => {
-            complain(format_args!(
+            return fail(format_args!(
                 "could not start a thread for the log: {error}; see ulimit -u"
             ));
-            return ExitCode::FAILURE;
         }
     };
-    let status = match ports::open(&config, environment) {
-        Ok(ports) => {
-            ports.notices.iter().for_each(ports::Notice::log);
-            server::run(&config, ports, command, &log)
+    let origin = match inherited {
+        Some((hand_over, bearings)) => {
+            ports::inherit(environment, bearings).map(|listeners| Origin::Inherited {
+                listeners,
+                hand_over: Box::new(hand_over),
+            })
         }
-        Err(error) => {
-            error.log();
-            ExitCode::FAILURE
-        }
+        None => ports::open(&config, environment)
+            .inspect(|ports| ports.notices.iter().for_each(ports::Notice::log))
+            .map(Origin::Fresh),
+    };
+    let status = match origin.inspect_err(PortError::log) {
+        Ok(origin) => server::run(&config, origin, command, &log),
+        Err(_) => ExitCode::FAILURE,
     };
     log.finish();
     status
+}
+
+/// Tells the running thrust that this one can take its place.
+fn answer_trial(options: Options) -> ExitCode {
+    match settings(options).map(|_| trial::Answer::line()) {
+        Some(Ok(line)) => print(&line),
+        Some(Err(error)) => fail(format_args!("could not find out where this program is: {error}")),
+        None => ExitCode::FAILURE,
+    }
 }
 
 fn show_config(options: Options, json: bool) -> ExitCode {
@@ -70,10 +93,7 @@ fn show_config(options: Options, json: bool) -> ExitCode {
     }
     match cli::config::json(&settings) {
         Ok(text) => print(&text),
-        Err(error) => {
-            complain(error);
-            ExitCode::FAILURE
-        }
+        Err(error) => fail(error),
     }
 }
 
@@ -118,6 +138,11 @@ fn progress(step: &str) {
 fn complain(problem: impl Display) {
     // Nobody is left to be told that stderr is closed.
     let _ = writeln!(io::stderr(), "thrust: {problem}");
+}
+
+fn fail(problem: impl Display) -> ExitCode {
+    complain(problem);
+    ExitCode::FAILURE
 }
 
 fn print(text: &str) -> ExitCode {

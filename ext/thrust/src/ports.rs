@@ -17,7 +17,7 @@ mod unix;
 
 pub use activation::Activation;
 pub(crate) use bound::SocketKind;
-pub use bound::{Bound, Listener, Place};
+pub use bound::{Bearing, Bound, Listener, Place};
 pub use error::PortError;
 pub use holder::{Holder, Listening, descendants, listening};
 pub use notice::Notice;
@@ -77,9 +77,6 @@ pub struct Environment {
     pub terminal: bool,
     /// The sockets that were passed to us.
     pub activation: Option<Activation>,
-    /// Whether it was thrust itself that passed them, in another program's place: then they are what was to be bound,
-    /// and the files of Unix sockets among them are ours to remove.
-    pub succession: bool,
 }
 
 impl Environment {
@@ -89,7 +86,6 @@ impl Environment {
             inherited_port: env::var_os("PORT"),
             terminal: io::stdout().is_terminal(),
             activation: Activation::inherited(),
-            succession: false,
         }
     }
 
@@ -114,7 +110,7 @@ fn open_with(
     bind: impl Fn(Wanted) -> io::Result<Socket>,
 ) -> Result<Ports, PortError> {
     let (listeners, mut notices) = match environment.activation.take() {
-        Some(activation) => adopt(config, activation, environment.succession)?,
+        Some(activation) => adopt(config, activation)?,
         None => {
             if let Some(port) = chosen_twice(config) {
                 return Err(PortError::Same { port });
@@ -141,15 +137,26 @@ fn open_with(
     })
 }
 
-fn adopt(
-    config: &Config,
-    activation: Activation,
-    succession: bool,
-) -> Result<(Vec<Bound>, Vec<Notice>), PortError> {
-    let listeners = activation.adopt(succession)?;
-    let is_ignored = !succession && (config.http_port.is_some() || !config.bind.is_empty());
+fn adopt(config: &Config, activation: Activation) -> Result<(Vec<Bound>, Vec<Notice>), PortError> {
+    let listeners = activation.adopt()?;
+    let is_ignored = config.http_port.is_some() || !config.bind.is_empty();
     let notices = is_ignored.then_some(Notice::BindIgnored).into_iter().collect();
     Ok((listeners, notices))
+}
+
+/// Takes over the sockets that thrust itself, in another image of this process, listened on: these, in this order.
+///
+/// # Errors
+///
+/// What was passed to us is something else.
+pub fn inherit(environment: Environment, bearings: Vec<Bearing>) -> Result<Vec<Bound>, PortError> {
+    match environment.activation {
+        Some(activation) => activation.inherit(bearings),
+        None => Err(PortError::Adopted {
+            number: 1,
+            problem: "it was not passed".to_owned(),
+        }),
+    }
 }
 
 /// Told before anything is bound, where it can be: a port that we may not have is the lesser mistake then.

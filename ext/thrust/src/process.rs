@@ -8,6 +8,7 @@ mod end;
 mod error;
 mod program;
 mod reaper;
+mod replace;
 mod signals;
 mod spawn;
 pub(crate) mod systemd;
@@ -15,15 +16,18 @@ pub(crate) mod terminal;
 
 use std::env;
 use std::ffi::OsString;
+use std::io::{self, PipeReader};
+use std::path::Path;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal};
 
 pub(crate) use self::end::End;
 pub(crate) use self::error::StartError;
 use self::error::StartFault;
 pub(crate) use self::reaper::{Process, Reaper};
+pub(crate) use self::replace::{Image, in_a_row};
 pub(crate) use self::signals::{Signals, Stop, Told};
-pub(crate) use self::spawn::{Changes, Start};
+pub(crate) use self::spawn::{Changes, Start, inherited};
 
 /// The command line of the wrapped process: the words after our own options.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,21 +58,57 @@ impl From<Vec<OsString>> for Command {
 ///
 /// [`StartError`] if there is no such program or directory, or the system does not run it. No child is left behind.
 pub(crate) fn start(reaper: &Reaper, start: &Start<'_>) -> Result<Process, StartError> {
-    program::find(
-        &start.command.program,
-        env::var_os("PATH").as_deref(),
-        start.directory,
-    )
-    .and_then(|file| {
-        reaper
-            .spawn(|| spawn::spawn(&file, start))
-            .map_err(|source| program::why_not_started(&file, start.directory, source))
+    start_by(reaper, start, |file| spawn::spawn(file, start))
+        .inspect(|process| tracing::debug!(pid = process.pid().as_raw_pid(), "Started wrapped process"))
+}
+
+/// A child that writes to us.
+#[derive(Debug)]
+pub(crate) struct Heard {
+    pub(crate) process: Process,
+    /// What it writes to stdout,
+    pub(crate) output: PipeReader,
+    /// and to stderr.
+    pub(crate) errors: PipeReader,
+}
+
+/// Like [`start`], for a child that gets nothing to read and whose words are for us.
+///
+/// # Errors
+///
+/// Those of [`start`].
+pub(crate) fn start_heard(reaper: &Reaper, start: &Start<'_>) -> Result<Heard, StartError> {
+    let mut pipes = None;
+    let process = start_by(reaper, start, |file| {
+        let (output, to_output) = io::pipe()?;
+        let (errors, to_errors) = io::pipe()?;
+        pipes = Some((output, errors));
+        spawn::spawn_into(file, start, to_output, to_errors)
+    })?;
+    let (output, errors) = pipes.expect("they were made before the process was");
+    Ok(Heard {
+        process,
+        output,
+        errors,
     })
-    .inspect(|process| tracing::debug!(pid = process.pid().as_raw_pid(), "Started wrapped process"))
-    .map_err(|fault| StartError {
-        command: start.command.clone(),
-        fault,
-    })
+}
+
+fn start_by(
+    reaper: &Reaper,
+    start: &Start<'_>,
+    spawn: impl FnOnce(&Path) -> io::Result<Pid>,
+) -> Result<Process, StartError> {
+    let path = env::var_os("PATH");
+    program::find(&start.command.program, path.as_deref(), start.directory)
+        .and_then(|file| {
+            reaper
+                .spawn(|| spawn(&file))
+                .map_err(|source| program::why_not_started(&file, start.directory, source))
+        })
+        .map_err(|fault| StartError {
+            command: start.command.clone(),
+            fault,
+        })
 }
 
 impl Process {

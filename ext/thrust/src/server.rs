@@ -5,43 +5,86 @@ use std::ffi::OsString;
 use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
 
 use crate::config::{BootMode, Config, LogLevel};
-use crate::control::{Control, Directory};
+use crate::control::{Asked, Control, Directory};
 use crate::core::Core;
 use crate::error::chain;
 use crate::front::Front;
+use crate::hand_over::HandOver;
 use crate::log::Log;
-use crate::ports::Ports;
+use crate::ports::{Bound, Ports};
 use crate::process::systemd::Notify;
 use crate::process::{Reaper, Signals};
 use crate::service::Service;
 use crate::stages::error_pages::ErrorPages;
-use crate::supervisor::{FAILURE, Home, Plan, Progress, Supervisor};
+use crate::supervisor::{Beginning, FAILURE, Finish, Home, Plan, Progress, Supervisor};
 use crate::threads::Handle;
 use crate::upstream::Target;
 
-/// Wraps `command`: serves on `ports` until it ends. Returns the status to exit with, its own if it ran.
-///
-/// Call it on the main thread, which lives as long as the process: the child's parent-death signal hangs on it.
-pub fn run(config: &Config, ports: Ports, command: Vec<OsString>, log: &Log) -> ExitCode {
-    let descriptors = raise_descriptor_limit();
-    let plan = Plan::new(config, command.into(), descriptors);
-    let ended = start(config, ports, plan, log);
-    ExitCode::from(ended.unwrap_or_else(|error| {
-        tracing::error!(error = chain(&error), "Failed to start");
-        FAILURE
-    }))
+/// What a run begins with.
+#[derive(Debug)]
+pub enum Origin {
+    /// Nothing but places.
+    Fresh(Ports),
+    /// What another image of this process, or this one, has left.
+    Inherited {
+        /// The sockets to listen on.
+        listeners: Vec<Bound>,
+        /// Everything else.
+        hand_over: Box<HandOver>,
+    },
 }
 
-fn start(config: &Config, ports: Ports, plan: Plan, log: &Log) -> Result<u8, Denied> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(denied("event loop"))?;
-    let target = Target::from(&ports.target);
+/// Wraps `command`: serves until it ends. Returns the status to exit with, its own if it ran. Does not return if
+/// another program is to take our place; if that fails, goes on.
+///
+/// Call it on the main thread, which lives as long as the process: the child's parent-death signal hangs on it.
+pub fn run(config: &Config, mut origin: Origin, command: Vec<OsString>, log: &Log) -> ExitCode {
+    let descriptors = raise_descriptor_limit();
+    let plan = Arc::new(Plan::new(config, command.into(), descriptors));
+    loop {
+        match start(config, origin, &plan, log) {
+            Ok((Finish::Exit(status), _)) => {
+                tracing::info!("Server stopped");
+                return ExitCode::from(status);
+            }
+            Ok((Finish::Depart(departure), signals)) => {
+                log.flush();
+                let (listeners, hand_over) = departure.leave(unheard(signals));
+                let hand_over = Box::new(hand_over);
+                origin = Origin::Inherited { listeners, hand_over };
+            }
+            Err(error) => {
+                tracing::error!(error = chain(&error), "Failed to start");
+                return ExitCode::from(FAILURE);
+            }
+        }
+    }
+}
+
+/// One round of serving, on a runtime of its own.
+fn start(config: &Config, origin: Origin, plan: &Arc<Plan>, log: &Log) -> Result<(Finish, Signals), Denied> {
+    let runtime = runtime().map_err(denied("event loop"))?;
+    let (listeners, target, beginning) = match origin {
+        Origin::Fresh(ports) => {
+            let target = Target::from(&ports.target);
+            let home = Home {
+                target: target.clone(),
+                reservation: ports.reservation,
+            };
+            (ports.listeners, target, Beginning::Boot(home))
+        }
+        Origin::Inherited { listeners, hand_over } => {
+            let target = hand_over.generation.target.clone();
+            (listeners, target, Beginning::TakeOver(hand_over))
+        }
+    };
     let service = Arc::new(Service::new(config.threads, &target, config));
     let error_pages = Arc::new(ErrorPages::load(&config.bad_gateway_page));
     let logged = config.log_requests && matches!(config.log_level, LogLevel::Debug | LogLevel::Info);
@@ -54,46 +97,73 @@ fn start(config: &Config, ports: Ports, plan: Plan, log: &Log) -> Result<u8, Den
         .map(|number| Handle::start(number, core(number)))
         .collect::<io::Result<Vec<_>>>()
         .map_err(denied("thread to serve connections"))?;
-    let front = Front::new(here.clone(), others, ports.listeners);
+    let front = Arc::new(Front::new(here.clone(), others, listeners));
 
     let ended = runtime.block_on(async {
         let mut signals = Signals::new().map_err(denied("signals"))?;
         let reaper = Reaper::start().map_err(denied("signals"))?;
         here.flush_log_in_time();
-        if config.boot_mode == BootMode::Hold
-            && let Err(error) = front.open()
-        {
+        let is_awaited = config.boot_mode == BootMode::Late && matches!(beginning, Beginning::Boot(_));
+        if !is_awaited && let Err(error) = front.open() {
             error.log();
-            return Ok((FAILURE, front));
+            return Ok((Finish::Exit(FAILURE), signals));
         }
         let notify = Arc::new(Notify::inherited());
         tokio::spawn({
             let notify = notify.clone();
             async move { notify.answer_watchdog().await }
         });
-        let (control, mut asked) = Control::start(Directory::open());
+        let (beginning, progress, (control, mut asked)) = prepare(beginning);
         let supervisor = Supervisor {
-            plan,
+            plan: plan.clone(),
             service: service.clone(),
-            front,
+            front: front.clone(),
             reaper,
             notify,
             control: RefCell::new(control),
-            progress: Progress::default(),
+            progress,
         };
-        let home = Home {
-            target,
-            reservation: ports.reservation,
-        };
-        let status = supervisor.run(home, &mut signals, &mut asked).await;
-        Ok((status, supervisor.front))
+        let finish = supervisor.run(beginning, &mut signals, &mut asked).await;
+        Ok((finish, signals))
     });
     // Ends what did not end in time, and with it the last log lines are written.
     drop(runtime);
-    let (status, front) = ended?;
+    let ended = ended?;
     front.join();
-    tracing::info!("Server stopped");
-    Ok(status)
+    Ok(ended)
+}
+
+type Listening = (Control, mpsc::Receiver<Asked>);
+
+/// Takes out of `beginning` what is not the supervisor's.
+fn prepare(mut beginning: Beginning) -> (Beginning, Progress, Listening) {
+    let (uptime, inherited) = match &mut beginning {
+        Beginning::Boot(_) => (Duration::ZERO, None),
+        Beginning::TakeOver(hand_over) => (hand_over.uptime, hand_over.control.take()),
+    };
+    let adopted = inherited.and_then(|inherited| {
+        let adopted = Control::adopt(inherited);
+        adopted
+            .inspect_err(|error| tracing::error!(%error, "Failed to take over the control sockets"))
+            .ok()
+    });
+    let listening = adopted.unwrap_or_else(|| Control::start(Directory::open()));
+    (beginning, Progress::since(uptime), listening)
+}
+
+/// The signals that have come since the runtime they were awaited on has ended.
+fn unheard(mut signals: Signals) -> Vec<Signal> {
+    match runtime() {
+        Ok(runtime) => runtime.block_on(signals.unheard()),
+        Err(error) => {
+            tracing::warn!(%error, "Failed to look for signals that came last");
+            Vec::new()
+        }
+    }
+}
+
+fn runtime() -> io::Result<Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
 /// Why nothing is served.

@@ -159,6 +159,12 @@ impl Service {
             .for_each(|upstream| upstream.load().let_go());
     }
 
+    /// Lets requests go on: the app is known to be there and to work.
+    pub(crate) fn resume(&self) {
+        self.hold.open();
+        self.set_ready(true);
+    }
+
     /// Keeps requests back: the app is known to be gone.
     pub(crate) fn await_app(&self) {
         self.hold.close();

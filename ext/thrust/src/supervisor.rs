@@ -1,44 +1,46 @@
 //! The life of the wrapped process: its boot, its generations, and its end, which is ours.
 //!
-//! [`Supervisor::run`] is the whole of it. It runs on the main thread and touches no request: what it decides reaches
+//! [`Supervisor::run`] is the whole of it, and `keep` what it does most of the time. It runs on the main thread and touches no request: what it decides reaches
 //! the cores through the [`Service`] and the [`Front`].
 
 mod boot;
 mod crash;
 mod ending;
 mod generation;
+mod keep;
 mod obstacle;
 mod pid_file;
 mod restart;
 mod retire;
 mod status;
+mod trial;
+mod underway;
+mod upgrade;
 
 use std::cell::{Cell, RefCell};
 use std::env;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::Rlimit;
-use thrust_api::message::{Command as Asking, FailureKind, Outcome, State};
+use thrust_api::message::State;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use self::crash::{Crashes, Vacancy};
-use self::generation::Generation;
 pub(crate) use self::generation::Home;
+use self::keep::Last;
 use self::pid_file::PidFiles;
-use self::restart::{Restart, Switched};
 use self::retire::Previous;
+pub(crate) use self::upgrade::Departure;
 use crate::config::Config;
 use crate::control::{Asked, Control};
 use crate::front::Front;
-use crate::ports::PortError;
+use crate::hand_over::HandOver;
 use crate::process::systemd::Notify;
-use crate::process::{Command, End, Reaper, Signals, Stop, Told};
+use crate::process::{Command, Reaper, Signals, StartError};
 use crate::service::Service;
 use crate::service::health::Check;
 
@@ -48,9 +50,9 @@ pub(crate) const FAILURE: u8 = 1;
 /// What runs the wrapped process.
 #[derive(Debug)]
 pub(crate) struct Supervisor {
-    pub(crate) plan: Plan,
+    pub(crate) plan: Arc<Plan>,
     pub(crate) service: Arc<Service>,
-    pub(crate) front: Front,
+    pub(crate) front: Arc<Front>,
     pub(crate) reaper: Reaper,
     pub(crate) notify: Arc<Notify>,
     pub(crate) control: RefCell<Control>,
@@ -118,170 +120,69 @@ pub(crate) struct Progress {
     /// Generations that were replaced and have not ended yet.
     previous: Previous,
     pid_files: PidFiles,
+    /// Whether we finish requests so that another program can take our place. Whatever happens to the app meanwhile is
+    /// that program's business.
+    departing: Cell<bool>,
 }
 
-impl Default for Progress {
-    /// The run begins now.
-    fn default() -> Self {
+impl Progress {
+    /// The run began so long ago.
+    pub(crate) fn since(uptime: Duration) -> Self {
+        let now = Instant::now();
         Self {
-            started: Instant::now(),
+            started: now.checked_sub(uptime).unwrap_or(now),
             state: Cell::new(State::Booting),
             previous: Previous::default(),
             pid_files: PidFiles::default(),
+            departing: Cell::new(false),
         }
     }
 }
 
-/// What the supervisor is woken for.
-enum Event {
-    /// The current generation ended by itself.
-    Ended(End),
-    /// It is time to start the app again.
-    PauseOver,
-    /// We were sent a signal.
-    Told(Told),
-    /// We were asked something.
-    Asked(Asked),
-    /// The next generation took over, unless it failed.
-    Restarted(Option<Switched>),
-    /// An old generation, of this number, has ended.
-    Retired(u64),
-    /// The app is there, and clients cannot be let in.
-    NotListening(PortError),
+/// What a run begins with.
+#[derive(Debug)]
+pub(crate) enum Beginning {
+    /// The app is to be started, to live there.
+    Boot(Home),
+    /// The app runs already.
+    TakeOver(Box<HandOver>),
+}
+
+/// What a run ends with.
+#[derive(Debug)]
+pub(crate) enum Finish {
+    /// The process is to exit with this status.
+    Exit(u8),
+    /// Another program is to take our place.
+    Depart(Box<Departure>),
 }
 
 impl Supervisor {
-    /// Starts the app, which is to live in `home`, keeps it, and ends with it. Returns the status to exit with.
+    /// Starts the app, or takes it over; keeps it, and ends with it, unless another program is to go on with it. Only
+    /// on the main thread; to take over, before the first await since the reaper was made.
     pub(crate) async fn run(
-        &self,
-        home: Home,
+        self,
+        beginning: Beginning,
         signals: &mut Signals,
         asked: &mut mpsc::Receiver<Asked>,
-    ) -> u8 {
-        let mut current = match self.start(1, Arc::new(home), None) {
-            Ok(generation) => Arc::new(generation),
-            Err(error) => {
-                error.log();
-                self.leave().await;
-                return FAILURE;
-            }
+    ) -> Finish {
+        let current = match beginning {
+            Beginning::Boot(home) => self
+                .start(1, Arc::new(home), None)
+                .inspect_err(StartError::log)
+                .ok(),
+            Beginning::TakeOver(hand_over) => self
+                .take_over(*hand_over)
+                .inspect_err(|error| tracing::error!(%error, "Failed to take over the app"))
+                .ok(),
         };
-        let mut vacancy = None;
-        let mut crashes = Crashes::default();
-        let mut restart = Restart::default();
-        // Kept over all events: one that begins anew for each would never find an app ready that takes its time.
-        let mut watching = Box::pin(self.watch(current.clone()));
-        loop {
-            match self
-                .next_event(
-                    &current,
-                    &mut vacancy,
-                    signals,
-                    asked,
-                    &mut restart,
-                    watching.as_mut(),
-                )
-                .await
-            {
-                Event::Told(Told::Stop(stop)) => {
-                    restart.abandon().await;
-                    return self.end(&current, stop, signals, asked).await;
-                }
-                Event::Told(Told::Relay(relayed)) => {
-                    current.process.relay(relayed.signal(), relayed.name());
-                }
-                Event::Asked(asked) => self.answer(asked, &current, &mut restart),
-                Event::Restarted(Some(switched)) => {
-                    self.succeed(&mut current, switched);
-                    watching.set(self.watch(current.clone()));
-                    vacancy = None;
-                }
-                Event::Restarted(None) => {}
-                Event::Retired(number) => self.control.borrow_mut().close_generation(number),
-                Event::NotListening(error) => {
-                    error.log();
-                    restart.abandon().await;
-                    self.end(&current, Stop::Terminate, signals, asked).await;
-                    return FAILURE;
-                }
-                Event::Ended(end) => {
-                    tracing::info!(pid = current.pid(), how = %end, "Upstream process ended");
-                    self.service.await_app();
-                    self.control.borrow_mut().close_generation(current.number);
-                    // What comes has to show that it works, as this one had.
-                    self.service.set_ready(false);
-                    vacancy = Some(Vacancy::after(end));
-                }
-                Event::PauseOver => {
-                    if let Some(next) = self.start_again(&current) {
-                        current = Arc::new(next);
-                        watching.set(self.watch(current.clone()));
-                        vacancy = None;
-                    }
-                }
-            }
-            // A successor that is on its way takes the place.
-            if let Some(vacancy) = vacancy.as_mut().filter(|_| !restart.is_under_way()) {
-                if !self.plan.restart_enabled {
-                    self.leave().await;
-                    self.progress.pid_files.remove(current.pid());
-                    return vacancy.end.status();
-                }
-                vacancy.wait(&mut crashes);
-            }
-        }
-    }
-
-    async fn next_event<'a>(
-        &'a self,
-        current: &Generation,
-        vacancy: &mut Option<Vacancy>,
-        signals: &mut Signals,
-        asked: &mut mpsc::Receiver<Asked>,
-        restart: &mut Restart<'a>,
-        watching: Pin<&mut impl Future<Output = PortError>>,
-    ) -> Event {
-        let is_there = vacancy.is_none();
-        // The end comes first: there is no use in telling anything to a child that is gone.
-        tokio::select! {
-            biased;
-            end = current.process.ended(), if is_there => Event::Ended(end),
-            told = signals.next() => Event::Told(told),
-            switched = restart.done() => Event::Restarted(switched),
-            () = crash::pause(vacancy) => Event::PauseOver,
-            Some(asked) = asked.recv() => Event::Asked(asked),
-            number = self.progress.previous.next_ended() => Event::Retired(number),
-            error = watching, if is_there => Event::NotListening(error),
-            never = self.explain_waits(current) => match never {},
-        }
-    }
-
-    /// Does what was asked, or begins to.
-    fn answer<'a>(&'a self, asked: Asked, current: &Arc<Generation>, restart: &mut Restart<'a>) {
-        let Asked {
-            command,
-            through,
-            reply,
-        } = asked;
-        tracing::debug!(?command, generation = through, "Asked");
-        match command {
-            Asking::Status => reply.ok(Outcome::Status(Box::new(
-                self.status(current, restart.is_under_way()),
-            ))),
-            Asking::Restart { .. } | Asking::Upgrade { .. } if restart.is_under_way() => {
-                reply.error(
-                    FailureKind::Busy,
-                    "a restart is under way already; `thrust status` shows how far it is",
-                );
-            }
-            Asking::Restart { timeout } => {
-                let ending = restart.ending();
-                restart.begin(self.restart(current.clone(), timeout, reply, ending));
-            }
-            Asking::Upgrade { .. } => reply.error(
-                FailureKind::Unavailable,
-                "this version cannot put another binary in its place; stop it and start the new one",
-            ),
+        let Some(current) = current else {
+            self.leave().await;
+            return Finish::Exit(FAILURE);
+        };
+        match self.keep(current, signals, asked).await {
+            Last::Status(status) => Finish::Exit(status),
+            Last::Departure(current, ready) => Finish::Depart(Box::new(self.hand_over(current, ready).await)),
         }
     }
 }

@@ -275,7 +275,8 @@ pub struct Upgraded {
     pub from: String,
     /// The version that runs now.
     pub to: String,
-    /// Upgraded connections, such as WebSockets, that were closed for it.
+    /// Connections that were closed for it in the middle of something: WebSockets, event streams, what did not end in
+    /// time.
     pub closed: u64,
 }
 

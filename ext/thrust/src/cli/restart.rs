@@ -85,8 +85,8 @@ fn done(outcome: &Outcome) -> Option<String> {
             let (from, to) = (done.from.escape_debug(), done.to.escape_debug());
             let closed = match done.closed {
                 0 => String::new(),
-                1 => "; 1 upgraded connection was closed".to_owned(),
-                many => format!("; {many} upgraded connections were closed"),
+                1 => "; 1 open connection was closed".to_owned(),
+                many => format!("; {many} open connections were closed"),
             };
             Some(format!("thrust {to} runs in the place of {from}{closed}\n"))
         }
@@ -157,7 +157,7 @@ mod tests {
         );
         assert_eq!(
             done(&upgraded(2)).unwrap(),
-            "thrust 1.1.0 runs in the place of 1.0.0; 2 upgraded connections were closed\n"
+            "thrust 1.1.0 runs in the place of 1.0.0; 2 open connections were closed\n"
         );
     }
 }

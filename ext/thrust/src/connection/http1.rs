@@ -15,7 +15,7 @@ use super::answer::{self, Facts};
 use super::link::{ClientBody, Interim, Link};
 use super::upgrade;
 use crate::body::Body;
-use crate::core::{Core, Counted};
+use crate::core::{Carries, Core, Counted};
 use crate::exchange::{Client, Request, Response, is_event_stream};
 use crate::http1::decode::BodyDecoder;
 use crate::http1::fields::tokens;
@@ -65,7 +65,7 @@ pub(super) async fn serve(
             After::Close => return,
             After::Linger => return linger(&link).await,
             After::Upgrade(response) => {
-                counted.set_lasting(true);
+                counted.set(Carries::Tunnel);
                 return Box::pin(upgrade::serve(&link, response)).await;
             }
         }
@@ -174,9 +174,11 @@ async fn exchange(
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         return After::Upgrade(response);
     }
-    counted.set_lasting(is_event_stream(response.headers()));
+    if is_event_stream(response.headers()) {
+        counted.set(Carries::EventStreams);
+    }
     let sent = answer::send(link, response, facts, core, gone.as_mut()).await;
-    counted.set_lasting(false);
+    counted.set(Carries::Requests);
     match sent {
         answer::Sent::Whole { keep: true } => After::Keep,
         answer::Sent::Whole { keep: false } if link.is_quiet() => After::Close,

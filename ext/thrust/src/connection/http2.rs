@@ -21,7 +21,7 @@ use self::body::Outgoing;
 pub(crate) use self::body::StreamBody;
 use self::socket::{Io, Socket};
 use self::streams::{Open, Streams, Untaken};
-use crate::core::{Core, Counted};
+use crate::core::{Carries, Core, Counted};
 use crate::exchange::{Client, Request, Response, is_event_stream};
 use crate::http1::head::{HeadError, MAX_HEAD};
 use crate::stages::request_id;
@@ -94,7 +94,11 @@ pub(super) async fn serve(
         if connection.as_mut().poll(cx).is_ready() || matches!(socket.poll_flush(cx), Poll::Ready(Err(_))) {
             return Poll::Ready(());
         }
-        counted.set_lasting(streams.are_lasting());
+        counted.set(if streams.are_lasting() {
+            Carries::EventStreams
+        } else {
+            Carries::Requests
+        });
         if untaken.poll(&streams, cx).is_ready() {
             return Poll::Ready(());
         }

@@ -8,9 +8,8 @@ use std::path::PathBuf;
 use listenfd::ListenFd;
 use rustix::net::{SocketAddrAny, SocketAddrUnix};
 
-use super::bound::{Bound, Place};
+use super::bound::{Bearing, Bound, Place};
 use super::error::PortError;
-use super::unix::SocketFile;
 
 /// The sockets that were passed to us; at least one.
 pub struct Activation(ListenFd);
@@ -29,43 +28,54 @@ impl Activation {
         (passed.len() > 0).then_some(Self(passed))
     }
 
-    /// Takes the sockets over, and with `files` those of Unix sockets, to be removed at our end.
+    /// Takes the sockets over. The files of Unix sockets are not ours to remove.
     ///
     /// # Errors
     ///
     /// One of them is not a TCP or Unix socket that listens.
-    pub(super) fn adopt(mut self, files: bool) -> Result<Vec<Bound>, PortError> {
-        (0..self.0.len())
-            .map(|index| self.adopt_one(index, files))
-            .collect()
+    pub(super) fn adopt(mut self) -> Result<Vec<Bound>, PortError> {
+        (0..self.0.len()).map(|index| self.adopt_one(index)).collect()
     }
 
-    fn adopt_one(&mut self, index: usize, files: bool) -> Result<Bound, PortError> {
-        let wrong = |problem: String| PortError::Adopted {
-            number: index + 1,
-            problem,
-        };
+    /// Takes the sockets over as what they were before.
+    ///
+    /// # Errors
+    ///
+    /// One of them is missing, or is not a TCP or Unix socket that listens.
+    pub(super) fn inherit(mut self, bearings: Vec<Bearing>) -> Result<Vec<Bound>, PortError> {
+        let one = |(index, bearing)| Ok(Bound::bearing(self.take(index)?, bearing));
+        bearings.into_iter().enumerate().map(one).collect()
+    }
+
+    fn adopt_one(&mut self, index: usize) -> Result<Bound, PortError> {
+        let socket = self.take(index)?;
+        let address = rustix::net::getsockname(&socket).map_err(|error| wrong(index, error))?;
+        Ok(Bound::new(socket, place(&address), None))
+    }
+
+    fn take(&mut self, index: usize) -> Result<OwnedFd, PortError> {
         let socket = match self.0.take_tcp_listener(index) {
             Ok(socket) => socket.map(OwnedFd::from),
             Err(_) => {
                 let socket = self.0.take_unix_listener(index);
                 socket
-                    .map_err(|_| wrong("it is no stream socket".to_owned()))?
+                    .map_err(|_| wrong(index, "it is no stream socket"))?
                     .map(OwnedFd::from)
             }
         };
-        let socket = socket.ok_or_else(|| wrong("it was taken already".to_owned()))?;
-        let described = |error: rustix::io::Errno| wrong(error.to_string());
-        if !rustix::net::sockopt::socket_acceptconn(&socket).map_err(described)? {
-            return Err(wrong("it does not listen".to_owned()));
+        let socket = socket.ok_or_else(|| wrong(index, "it is missing"))?;
+        if !rustix::net::sockopt::socket_acceptconn(&socket).map_err(|error| wrong(index, error))? {
+            return Err(wrong(index, "it does not listen"));
         }
-        rustix::io::ioctl_fionbio(&socket, true).map_err(described)?;
-        let place = place(&rustix::net::getsockname(&socket).map_err(described)?);
-        let file = match &place {
-            Place::Unix(path) if files => SocketFile::at(path).ok(),
-            _ => None,
-        };
-        Ok(Bound::new(socket, place, file))
+        rustix::io::ioctl_fionbio(&socket, true).map_err(|error| wrong(index, error))?;
+        Ok(socket)
+    }
+}
+
+fn wrong(index: usize, problem: impl fmt::Display) -> PortError {
+    PortError::Adopted {
+        number: index + 1,
+        problem: problem.to_string(),
     }
 }
 

@@ -6,13 +6,16 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 use super::{PortError, SocketFile};
 
 /// Connections that may wait to be accepted; the kernel cuts it to its own limit.
 const BACKLOG: i32 = 4096;
 
 /// What a socket is bound to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Place {
     /// This port of every address.
     Everywhere(u16),
@@ -22,21 +25,24 @@ pub enum Place {
     Unix(PathBuf),
 }
 
+/// What is known of a socket besides the socket itself.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Bearing {
+    place: Place,
+    /// The file that goes with it, if that is ours to remove.
+    file: Option<SocketFile>,
+}
+
 /// A socket that has its address and may not listen on it yet. It does not block and is closed on exec.
 #[derive(Debug)]
 pub struct Bound {
     socket: OwnedFd,
-    place: Place,
-    file: Option<SocketFile>,
+    bearing: Bearing,
 }
 
 /// A socket that listens. It does not block and is closed on exec.
 #[derive(Debug)]
-pub struct Listener {
-    socket: OwnedFd,
-    kind: SocketKind,
-    file: Option<SocketFile>,
-}
+pub struct Listener(Bound);
 
 /// Which kind of peers a socket has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,13 +76,21 @@ impl fmt::Display for Place {
 
 impl Bound {
     pub(super) fn new(socket: impl Into<OwnedFd>, place: Place, file: Option<SocketFile>) -> Self {
-        let socket = socket.into();
-        Self { socket, place, file }
+        Self::bearing(socket.into(), Bearing { place, file })
+    }
+
+    pub(super) fn bearing(socket: OwnedFd, bearing: Bearing) -> Self {
+        Self { socket, bearing }
     }
 
     /// What it is bound to; never port 0.
     pub fn place(&self) -> &Place {
-        &self.place
+        &self.bearing.place
+    }
+
+    /// What is known of it.
+    pub(crate) fn as_bearing(&self) -> &Bearing {
+        &self.bearing
     }
 
     /// Listens from now on.
@@ -86,65 +100,65 @@ impl Bound {
     /// Another program has begun to listen there since.
     pub fn listen(self) -> Result<Listener, PortError> {
         self.begin()?;
-        let kind = match self.place {
-            Place::Everywhere(_) | Place::Address(_) => SocketKind::Tcp,
-            Place::Unix(_) => SocketKind::Unix,
-        };
-        Ok(Listener {
-            socket: self.socket,
-            kind,
-            file: self.file,
-        })
+        Ok(Listener(self))
     }
 
     /// Lets connections come, without accepting them; a second time changes nothing.
     pub(super) fn begin(&self) -> Result<(), PortError> {
         rustix::net::listen(&self.socket, BACKLOG)
-            .map_err(|error| PortError::listening(self.place.clone(), io::Error::from(error)))
+            .map_err(|error| PortError::listening(self.place().clone(), io::Error::from(error)))
+    }
+}
+
+impl AsFd for Bound {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 }
 
 impl Listener {
     pub(crate) fn kind(&self) -> SocketKind {
-        self.kind
+        match self.0.place() {
+            Place::Everywhere(_) | Place::Address(_) => SocketKind::Tcp,
+            Place::Unix(_) => SocketKind::Unix,
+        }
     }
 
     /// Removes the file of a Unix socket of ours: who comes from now on finds nobody, and who came is still waiting.
     pub(crate) fn remove_file(&mut self) {
-        self.file = None;
+        self.0.bearing.file = None;
+    }
+
+    /// The socket as it was before it was to listen; who comes meanwhile waits.
+    pub(crate) fn into_bound(self) -> Bound {
+        self.0
     }
 }
 
 #[cfg(test)]
 impl From<std::net::TcpListener> for Listener {
     fn from(socket: std::net::TcpListener) -> Self {
-        Self {
-            socket: socket.into(),
-            kind: SocketKind::Tcp,
-            file: None,
-        }
+        let place = Place::Everywhere(0);
+        Self(Bound::new(socket, place, None))
     }
 }
 
 #[cfg(test)]
 impl From<std::os::unix::net::UnixListener> for Listener {
     fn from(socket: std::os::unix::net::UnixListener) -> Self {
-        Self {
-            socket: socket.into(),
-            kind: SocketKind::Unix,
-            file: None,
-        }
+        let place = Place::Unix(PathBuf::new());
+        Self(Bound::new(socket, place, None))
     }
 }
 
 impl AsFd for Listener {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
+        self.0.socket.as_fd()
     }
 }
 
 impl AsRawFd for Listener {
     fn as_raw_fd(&self) -> RawFd {
-        self.socket.as_raw_fd()
+        self.0.socket.as_raw_fd()
     }
 }

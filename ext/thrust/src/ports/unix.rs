@@ -9,6 +9,7 @@ use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{self, Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::{PortError, holder};
@@ -17,7 +18,7 @@ use super::{PortError, holder};
 const MODE: u32 = 0o660;
 
 /// The file of a socket of ours, removed when this is dropped, unless another one has its name by then.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct SocketFile {
     path: PathBuf,
     device: u64,

@@ -3,12 +3,14 @@
 use std::fmt::{self, Display};
 
 use rustix::process::{Signal, WaitStatus};
+use serde::{Deserialize, Serialize};
 
 /// The bit of a wait status that tells of a core dump; the same on every system that has one.
 const CORE_DUMPED: i32 = 0x80;
 
 /// How a process ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum End {
     /// It exited with this code.
     Exited(u8),

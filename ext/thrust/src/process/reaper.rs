@@ -118,12 +118,20 @@ impl Process {
     /// # Errors
     ///
     /// `ECHILD` if it is no child of ours, or was reaped.
-    #[cfg_attr(not(test), expect(dead_code, reason = "nothing execs us yet"))]
     pub(crate) fn adopt(reaper: &Reaper, pid: Pid) -> io::Result<Self> {
         let mut watched = reaper.lock();
         let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         waitid(WaitId::Pid(pid), look)?;
         Ok(reaper.watch(&mut watched, pid))
+    }
+
+    /// A child that the program before us has reaped.
+    pub(crate) fn over(reaper: &Reaper, pid: Pid, end: End) -> Self {
+        Self {
+            pid,
+            ended: watch::channel(Some(end)).1,
+            reaper: reaper.clone(),
+        }
     }
 
     /// Its pid; once it has been reaped it may be another process's.

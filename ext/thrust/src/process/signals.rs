@@ -5,7 +5,7 @@
 //! | INT, TERM | stop |
 //! | HUP, QUIT, USR1, USR2 | for the app: Puma reopens its logs, restarts, … |
 //! | TTIN, TTOU, WINCH | for the app, where no terminal can have sent it |
-//! | ALRM | nothing; it would end us |
+//! | ALRM, PIPE | nothing; they would end us |
 //!
 //! A controlling terminal sends the three to all processes of a group, so the app has them already. There they keep
 //! their default, which for TTIN and TTOU is to stop: a shell that is to know that its job has stopped must see us
@@ -121,7 +121,9 @@ impl Signals {
         let elsewhere = Relayed::WITHOUT_TERMINAL
             .into_iter()
             .filter(|_| !terminal::is_there());
-        drop(signal(SignalKind::alarm())?);
+        for meaningless in [SignalKind::alarm(), SignalKind::pipe()] {
+            drop(signal(meaningless)?);
+        }
         let stops = [Stop::Interrupt, Stop::Terminate].map(|stop| (Told::Stop(stop), stop.signal()));
         let relayed = always
             .chain(elsewhere)
@@ -137,6 +139,24 @@ impl Signals {
     /// Waits for the next signal; of several, those that ask for the end come first. Cancelling it loses none.
     pub(crate) async fn next(&mut self) -> Told {
         poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// What has come that nobody has asked for yet, on a runtime that has just begun.
+    pub(crate) async fn unheard(&mut self) -> Vec<Signal> {
+        // Lets the runtime look at what has come.
+        tokio::task::yield_now().await;
+        let mut unheard = Vec::new();
+        poll_fn(|cx| {
+            while let Poll::Ready(told) = self.poll_next(cx) {
+                unheard.push(match told {
+                    Told::Stop(stop) => stop.signal(),
+                    Told::Relay(relayed) => relayed.signal(),
+                });
+            }
+            Poll::Ready(())
+        })
+        .await;
+        unheard
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Told> {

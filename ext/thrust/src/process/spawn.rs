@@ -4,27 +4,31 @@
 //! block no signal, so the mask the child gets is the one we were started with. What remains is done here.
 
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, PipeWriter};
+use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command as Builder, Stdio};
 
+use rustix::io::{FdFlags, fcntl_getfd, fcntl_setfd};
 use rustix::process::{Pid, Resource, Rlimit, getpid, setrlimit};
 
 use super::Command;
 
 /// What was meant for us alone: a child that took it for its own would notify our service manager, listen on our
 /// sockets, or talk to the thrust above us.
-const NOT_PASSED_ON: [&str; 9] = [
+const NOT_PASSED_ON: [&str; 11] = [
     "NOTIFY_SOCKET",
     "WATCHDOG_USEC",
     "WATCHDOG_PID",
     "LISTEN_FDS",
     "LISTEN_PID",
     "LISTEN_FDNAMES",
+    "LISTEN_FDS_FIRST_FD",
     "THRUSTER_CONTROL_SOCKET",
     "THRUSTER_TARGET_SOCKET",
     "THRUSTER_LAUNCHER",
+    "THRUSTER_HANDOVER",
 ];
 
 /// A child to be started, and how it differs from us. What is not said here it has from us: stdin, stdout, stderr,
@@ -56,6 +60,30 @@ pub(crate) struct Changes {
 ///
 /// What fork or exec failed with; std has then already reaped the child.
 pub(super) fn spawn(file: &Path, start: &Start<'_>) -> io::Result<Pid> {
+    run(&mut builder(file, start))
+}
+
+/// Like [`spawn`], with an empty stdin, and with these in the place of our stdout and stderr.
+///
+/// # Errors
+///
+/// Those of [`spawn`].
+pub(super) fn spawn_into(
+    file: &Path,
+    start: &Start<'_>,
+    output: PipeWriter,
+    errors: PipeWriter,
+) -> io::Result<Pid> {
+    let mut builder = builder(file, start);
+    run(builder.stdin(Stdio::null()).stdout(output).stderr(errors))
+}
+
+fn run(builder: &mut Builder) -> io::Result<Pid> {
+    // Dropping std's handle neither waits nor kills: the child is the reaper's.
+    Ok(Pid::from_child(&builder.spawn()?))
+}
+
+fn builder(file: &Path, start: &Start<'_>) -> Builder {
     let mut builder = Builder::new(file);
     builder
         .arg0(&start.command.program)
@@ -73,8 +101,30 @@ pub(super) fn spawn(file: &Path, start: &Start<'_>) -> io::Result<Pid> {
         builder.env(name, value);
     }
     prepare(&mut builder, getpid(), start.descriptors);
-    // Dropping std's handle neither waits nor kills: the child is the reaper's.
-    Ok(Pid::from_child(&builder.spawn()?))
+    builder
+}
+
+/// Takes over the descriptor of this number, which the program that became us by exec has left open for us. From now
+/// on it is closed on exec.
+///
+/// # Errors
+///
+/// There is none, or it was opened by us, or taken over before.
+#[allow(unsafe_code)]
+pub(crate) fn inherited(number: RawFd) -> io::Result<OwnedFd> {
+    let is_standard = (0..=2).contains(&number);
+    if number < 0 || is_standard {
+        return Err(rustix::io::Errno::BADF.into());
+    }
+    // SAFETY: it is not -1, and used only to ask whether there is such a descriptor, and to mark it.
+    let found = unsafe { BorrowedFd::borrow_raw(number) };
+    if fcntl_getfd(found)?.contains(FdFlags::CLOEXEC) {
+        return Err(rustix::io::Errno::BADF.into());
+    }
+    fcntl_setfd(found, FdFlags::CLOEXEC)?;
+    // SAFETY: nobody in this program owns it: whatever we or our libraries open is closed on exec, and until a moment ago
+    // this was not.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
 /// Adds what the child does to itself just before exec.
@@ -115,6 +165,8 @@ fn die_with(_parent: Pid) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::AsRawFd;
+
     use rustix::process::{WaitOptions, getrlimit, waitpid};
 
     use super::*;
@@ -196,6 +248,21 @@ mod tests {
         );
 
         assert_eq!(status_of(&start(&command)), Some(0));
+    }
+
+    #[test]
+    fn a_descriptor_is_taken_over_once_and_only_if_it_was_left_open_for_us() {
+        let (ours, _writer) = io::pipe().unwrap();
+        let left_open = std::mem::ManuallyDrop::new(rustix::io::dup(&ours).unwrap());
+        let number = left_open.as_raw_fd();
+
+        assert!(inherited(ours.as_raw_fd()).is_err(), "it is closed on exec");
+        let taken = inherited(number).unwrap();
+
+        assert!(fcntl_getfd(&taken).unwrap().contains(FdFlags::CLOEXEC));
+        for refused in [number, -1, 1] {
+            assert!(inherited(refused).is_err(), "{refused}");
+        }
     }
 
     #[test]

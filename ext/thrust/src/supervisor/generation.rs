@@ -14,7 +14,7 @@ use crate::process::{self, Changes, Process, Start, StartError, Stop};
 use crate::upstream::Target;
 
 /// The variable that tells Ruby where the app's Gemfile is.
-const GEMFILE: &str = "BUNDLE_GEMFILE";
+pub(super) const GEMFILE: &str = "BUNDLE_GEMFILE";
 
 /// Where a generation is to listen.
 #[derive(Debug)]
@@ -101,13 +101,28 @@ impl Supervisor {
 
 /// Where the Gemfile is in `directory` that Bundler has found for us in our own: it writes down the path, in which a
 /// link to the current release is resolved already.
-fn gemfile_in(directory: &Path) -> Option<PathBuf> {
+pub(super) fn gemfile_in(directory: &Path) -> Option<PathBuf> {
     let gemfile = PathBuf::from(env::var_os(GEMFILE)?);
     let ours = env::current_dir().ok()?;
+    // Everything is below the root, and nobody's app is it.
+    ours.parent()?;
     Some(directory.join(gemfile.strip_prefix(ours).ok()?))
 }
 
 impl Generation {
+    /// One that has shown that it works, to an image of this process before us.
+    pub(super) fn adopted(number: u64, home: Home, process: Process, pid_file: Option<PathBuf>) -> Self {
+        Self {
+            number,
+            home: Arc::new(home),
+            process,
+            pid_file,
+            accepted: AtomicBool::new(true),
+            ready: AtomicBool::new(true),
+            told: AtomicBool::new(false),
+        }
+    }
+
     /// The child's process id.
     pub(super) fn pid(&self) -> i32 {
         self.process.pid().as_raw_pid()

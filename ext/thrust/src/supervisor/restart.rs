@@ -5,7 +5,6 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::Supervisor;
 use super::generation::{Generation, Home};
 use super::obstacle::{self, Obstacle};
+use super::underway::Underway;
 use crate::control::Replier;
 use crate::error::chain;
 use crate::ports::{self, PortError};
@@ -41,47 +41,7 @@ pub(super) struct Switched {
 }
 
 /// A restart that is under way, if there is one.
-#[derive(Default)]
-pub(super) struct Restart<'a> {
-    under_way: Option<Pin<Box<dyn Future<Output = Option<Switched>> + 'a>>>,
-    /// Cancelled when we end, and the restart with us.
-    ending: CancellationToken,
-}
-
-impl<'a> Restart<'a> {
-    pub(super) fn is_under_way(&self) -> bool {
-        self.under_way.is_some()
-    }
-
-    /// What a restart is to heed: cancelled once it is in vain.
-    pub(super) fn ending(&self) -> CancellationToken {
-        self.ending.clone()
-    }
-
-    pub(super) fn begin(&mut self, restart: impl Future<Output = Option<Switched>> + 'a) {
-        self.under_way = Some(Box::pin(restart));
-    }
-
-    /// What came of it; waits for ever if there is none. May be dropped and called again.
-    pub(super) async fn done(&mut self) -> Option<Switched> {
-        match &mut self.under_way {
-            None => std::future::pending().await,
-            Some(restart) => {
-                let done = restart.await;
-                self.under_way = None;
-                done
-            }
-        }
-    }
-
-    /// Ends it because we end; the generation that was to come is told to end, and whoever asked is told why.
-    pub(super) async fn abandon(&mut self) {
-        self.ending.cancel();
-        if self.is_under_way() {
-            self.done().await;
-        }
-    }
-}
+pub(super) type Restart<'a> = Underway<'a, Switched>;
 
 /// Why there is no new generation.
 #[derive(Debug, thiserror::Error)]

@@ -13,10 +13,11 @@ pub(super) const DIALECT_HTTP2: &str = "THRUST_HTTP2";
 pub(super) const DIALECT_SENDFILE: &str = "THRUST_SEND_FILE_HEADER";
 
 /// What the launcher, the installer, the proxy and the app tell each other; no settings of the proxy.
-const BELONG_TO_OTHERS: [&str; 5] = [
+const BELONG_TO_OTHERS: [&str; 6] = [
     "THRUSTER_EXECUTABLE",
     "THRUSTER_BUILD",
     "THRUSTER_LAUNCHER",
+    "THRUSTER_HANDOVER",
     "THRUSTER_CONTROL_SOCKET",
     "THRUSTER_TARGET_SOCKET",
 ];
@@ -150,6 +151,7 @@ mod tests {
             "THRUSTER_HTTP_PORT",
             "THRUSTER_EXECUTABLE",
             "THRUSTER_LAUNCHER",
+            "THRUSTER_HANDOVER",
             "THRUSTER_CONTROL_SOCKET",
             "THRUSTER_TARGET_SOCKET",
             "THRUST_WORKER_PORT",
