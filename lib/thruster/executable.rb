@@ -8,16 +8,20 @@ module Thruster
   # one that cargo built when this gem was installed from source.
   class Executable
     VARIABLE = "THRUSTER_EXECUTABLE"
+    # Tells the binary what to run for the version that is installed by then: the script that was called.
+    LAUNCHER = "THRUSTER_LAUNCHER"
 
     # Processor and operating system as in the names of precompiled gems: x86_64-linux on glibc and musl alike.
     def self.platform(local = Gem::Platform.local)
       "#{local.cpu}-#{local.os}"
     end
 
-    def initialize(root: File.expand_path("../..", __dir__), environment: ENV, platform: self.class.platform)
+    def initialize(root: File.expand_path("../..", __dir__), environment: ENV, platform: self.class.platform,
+      program: $PROGRAM_NAME)
       @root = root
       @environment = environment
       @platform = platform
+      @program = program
     end
 
     # Raises ExecutableNotFound when there is none; the message ends with the command that helps.
@@ -25,11 +29,18 @@ module Thruster
       named || shipped || raise(ExecutableNotFound, missing)
     end
 
+    # The absolute path of the script that was called, under the name by which it was called: a link in it, such as
+    # Capistrano's +current+, may lead to another release later. None for a script that cannot be called again.
+    def launcher
+      path = File.expand_path(@program, directory)
+      path if runnable?(path)
+    end
+
     # Replaces this process with the binary; returns only by raising ExecutableNotFound.
     def exec(arguments)
       binary = path
       # The pair keeps Ruby from handing a lone word to a shell.
-      Kernel.exec([ binary, binary ], *arguments)
+      Kernel.exec({ LAUNCHER => launcher }, [ binary, binary ], *arguments)
     rescue SystemCallError => error
       raise ExecutableNotFound, unusable(binary, error)
     end
@@ -40,7 +51,7 @@ module Thruster
         return if value.empty?
 
         binary = File.expand_path(value)
-        raise ExecutableNotFound, <<~MESSAGE if File.identical?(binary, $PROGRAM_NAME)
+        raise ExecutableNotFound, <<~MESSAGE if File.identical?(binary, @program)
           #{VARIABLE} is #{value.inspect}, which is the script that looks for the binary.
           Name the binary itself, or unset #{VARIABLE}.
         MESSAGE
@@ -57,6 +68,12 @@ module Thruster
 
       def places
         [ File.join(@root, "exe", @platform, "thrust"), File.join(@root, "lib/thruster/thrust") ]
+      end
+
+      # The working directory as whoever started us calls it.
+      def directory
+        named = @environment["PWD"].to_s
+        File.absolute_path?(named) && File.identical?(named, Dir.pwd) ? named : Dir.pwd
       end
 
       def runnable?(path)

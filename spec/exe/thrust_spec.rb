@@ -34,6 +34,14 @@ RSpec.describe "exe/thrust" do
     expect(thrust(binary: stub("kill -TERM $$")).status.termsig).to eq(15)
   end
 
+  it "tells the binary by which script it was started, whatever another one has told it" do
+    binary = stub('printf "%s" "$THRUSTER_LAUNCHER"')
+
+    outcome = thrust(binary:, environment: { "THRUSTER_LAUNCHER" => "/elsewhere/thrust" })
+
+    expect(outcome.output).to eq(File.join(PROJECT, "exe/thrust"))
+  end
+
   it "passes on the sockets that systemd opened: same process, same numbers" do
     binary = stub('printf "%s %s " "$LISTEN_FDS" "$(($$ == LISTEN_PID))"; readlink /proc/$$/fd/3 /proc/$$/fd/4')
     files = %w[ first second ].map { File.new(File.join(@root, _1), "w") }

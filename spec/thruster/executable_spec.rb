@@ -47,6 +47,35 @@ RSpec.describe Thruster::Executable do
     expect { executable.path }.to raise_error(Thruster::ExecutableNotFound, /No thrust binary for x86_64-linux in #{@root}/)
   end
 
+  describe "#launcher" do
+    def launcher(program, pwd: nil)
+      described_class.new(root: @root, environment: { "PWD" => pwd }, platform: "x86_64-linux", program:).launcher
+    end
+
+    it "is the script as it was called, with the links in its path" do
+      release = File.join(File.realpath(@root), "releases/1")
+      current = File.join(File.realpath(@root), "current")
+      write_program(File.join(release, "bin/thrust"), "exit 0")
+      File.symlink(release, current)
+
+      Dir.chdir(current) do
+        expect(launcher("bin/thrust", pwd: current)).to eq(File.join(current, "bin/thrust"))
+        expect(launcher("./bin/thrust", pwd: "/")).to eq(File.join(release, "bin/thrust"))
+        expect(launcher("bin/thrust", pwd: "current")).to eq(File.join(release, "bin/thrust"))
+        expect(launcher("bin/thrust")).to eq(File.join(release, "bin/thrust"))
+      end
+      expect(launcher(File.join(current, "bin/thrust"))).to eq(File.join(current, "bin/thrust"))
+    end
+
+    it "is none where there is no script to call again" do
+      File.chmod(0o644, write_program(File.join(@root, "script"), ""))
+
+      [ "-e", @root, File.join(@root, "script"), File.join(@root, "gone") ].each do |program|
+        expect(launcher(program)).to be_nil
+      end
+    end
+  end
+
   it "knows glibc and musl, and every release of macOS, by the names of the precompiled gems" do
     names = %w[x86_64-linux-gnu x86_64-linux-musl aarch64-linux arm64-darwin-24].map do |name|
       described_class.platform(Gem::Platform.new(name))
