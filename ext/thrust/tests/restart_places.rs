@@ -188,7 +188,11 @@ impl Site {
 
     fn path(&self, name: &str) -> PathBuf {
         // Without links of the system's own, such as the one that /tmp may be.
-        self.0.path().canonicalize().expect("it is there").join(name)
+        self.0
+            .path()
+            .canonicalize()
+            .expect("the directory is ours")
+            .join(name)
     }
 
     /// Makes a release, if it is not there, and the link to it.
