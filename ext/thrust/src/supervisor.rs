@@ -177,7 +177,7 @@ impl Supervisor {
                 .ok(),
         };
         let Some(current) = current else {
-            self.leave().await;
+            self.leave(signals).await;
             return Finish::Exit(FAILURE);
         };
         match self.keep(current, signals, asked).await {

@@ -6,6 +6,7 @@ use std::fs;
 use std::net::TcpStream;
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -87,6 +88,52 @@ fn connections_without_a_request_do_not_delay_the_end() {
     assert!(since.elapsed() < Duration::from_secs(4), "{:?}", since.elapsed());
     fresh.expect_end();
     kept.expect_end();
+}
+
+#[test]
+fn a_head_that_trickles_in_delays_the_end_by_the_drain_timeout_at_most() {
+    let target = TestTarget::echoing();
+    let proxy = Launch::before(&target)
+        .env("THRUSTER_DRAIN_TIMEOUT", "200ms")
+        .start();
+    proxy.connect().get("/");
+    let mut client = proxy.connect();
+    client.send("GET / HTTP/1.1\r\n");
+
+    proxy.signal(Signal::TERM);
+    let trickle = thread::spawn(move || {
+        eventually("the connection is closed", || {
+            client.is_silent_for(Duration::from_millis(5));
+            client.try_send("x").is_err().then_some(())
+        });
+    });
+
+    assert_eq!(proxy.wait_exit().code(), Some(143));
+    trickle.join().unwrap();
+}
+
+#[test]
+fn a_third_signal_ends_the_wait_for_clients_too() {
+    let target = TestTarget::start(|app| {
+        app.read_request();
+        app.wire.read_to_end();
+    });
+    let proxy = Launch::before(&target)
+        .env("THRUSTER_DRAIN_TIMEOUT", "1h")
+        .start();
+    let mut client = proxy.connect();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    target.wait_for_requests(1);
+
+    proxy.signal(Signal::TERM);
+    proxy.wait_for_log("Told to end; finishing requests first");
+    proxy.signal(Signal::TERM);
+    // The command is gone, but not the app: that is the test's.
+    proxy.wait_for_log("Server stopping");
+    proxy.signal(Signal::TERM);
+
+    assert_eq!(proxy.wait_exit().code(), Some(143));
+    client.expect_end();
 }
 
 #[test]

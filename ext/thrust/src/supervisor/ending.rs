@@ -3,11 +3,12 @@
 //! Readiness off, SHUTDOWN_DELAY, the listeners closed, requests finished within DRAIN_TIMEOUT, the signal to the app,
 //! STOP_TIMEOUT and KILL. A second signal reaches the app at once, a third kills it.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use thrust_api::message::{Command as Asking, FailureKind, Outcome, State};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::Supervisor;
 use super::generation::Generation;
@@ -21,6 +22,8 @@ const LAST_BYTES: Duration = Duration::from_secs(1);
 const SETTLING: Duration = Duration::from_millis(250);
 /// How often it is looked at meanwhile.
 const LOOK: Duration = Duration::from_millis(25);
+/// So many signals to end mean now, whatever becomes of requests and of the app.
+const NO_MORE_PATIENCE: usize = 3;
 
 impl Supervisor {
     /// Ends because we were told to. Returns the status to exit with, the app's own.
@@ -38,7 +41,7 @@ impl Supervisor {
         self.progress.state.set(State::Draining);
         let mut insistence = 1;
         let ended = {
-            let mut leaving = std::pin::pin!(self.end_app(current, stop, told));
+            let mut leaving = pin!(self.end_app(current, stop, told));
             let mut left = false;
             loop {
                 tokio::select! {
@@ -48,9 +51,7 @@ impl Supervisor {
                         Told::Stop(again) => {
                             insistence += 1;
                             insist(current, again, insistence);
-                            for old in self.progress.previous.generations() {
-                                insist(&old, again, insistence);
-                            }
+                            self.insist_on_old(again, insistence);
                         }
                         Told::Relay(relayed) => current.process.relay(relayed.signal(), relayed.name()),
                     },
@@ -60,7 +61,8 @@ impl Supervisor {
             }
         };
         tracing::debug!(pid = current.pid(), how = %ended, "Upstream process ended");
-        self.finish(told + self.plan.drain_timeout).await;
+        self.finish(told + self.plan.drain_timeout, signals, insistence)
+            .await;
         self.progress.pid_files.remove(current.pid());
         ended.status()
     }
@@ -130,12 +132,14 @@ impl Supervisor {
     }
 
     /// Ends because there is no app any more: what is in flight is finished.
-    pub(super) async fn leave(&self) {
-        self.finish(Instant::now() + self.plan.drain_timeout).await;
+    pub(super) async fn leave(&self, signals: &mut Signals) {
+        self.finish(Instant::now() + self.plan.drain_timeout, signals, 0)
+            .await;
     }
 
-    /// The last of the end, once the app is gone; `due` is when requests should have been finished.
-    async fn finish(&self, due: Instant) {
+    /// The last of the end, once the app is gone; `due` is when requests should have been finished, and `insistence` how
+    /// often we were told to end.
+    async fn finish(&self, due: Instant, signals: &mut Signals, mut insistence: usize) {
         tracing::info!("Server stopping");
         self.progress.state.set(State::Stopping);
         self.service.set_ready(false);
@@ -143,9 +147,24 @@ impl Supervisor {
         self.front.close().await;
         let left = due.saturating_duration_since(Instant::now()).max(LAST_BYTES);
         // Older generations may not have ended yet; what they have not done by then they do without us.
-        let old = tokio::time::timeout(left, self.progress.previous.ended());
-        let _ = tokio::join!(self.front.drain(left), old);
+        let old = timeout(left, self.progress.previous.ended());
+        let mut finished = pin!(async { tokio::join!(self.front.drain(left), old) });
+        while insistence < NO_MORE_PATIENCE {
+            tokio::select! {
+                _ = &mut finished => break,
+                told = signals.next() => if let Told::Stop(again) = told {
+                    insistence += 1;
+                    self.insist_on_old(again, insistence);
+                },
+            }
+        }
         self.front.end(LAST_BYTES).await;
+    }
+
+    fn insist_on_old(&self, stop: Stop, times: usize) {
+        for old in self.progress.previous.generations() {
+            insist(&old, stop, times);
+        }
     }
 }
 
@@ -154,14 +173,16 @@ fn insist(generation: &Generation, stop: Stop, times: usize) {
     if generation.process.end().is_some() {
         return;
     }
-    if times == 2 {
-        generation.relay(stop);
-    } else {
-        tracing::warn!(
-            signal = stop.name(),
-            times,
-            "Told again to end; killing the upstream process"
-        );
-        generation.kill();
+    match times {
+        ..2 => {}
+        2 => generation.relay(stop),
+        NO_MORE_PATIENCE.. => {
+            tracing::warn!(
+                signal = stop.name(),
+                times,
+                "Told again to end; killing the upstream process"
+            );
+            generation.kill();
+        }
     }
 }

@@ -108,7 +108,7 @@ impl Supervisor {
             // A successor that is on its way takes the place.
             if let Some(vacancy) = keeper.vacancy.as_mut().filter(|_| !keeper.restart.is_under_way()) {
                 if !self.plan.restart_enabled {
-                    self.leave().await;
+                    self.leave(signals).await;
                     self.progress.pid_files.remove(keeper.current.pid());
                     return Last::Status(vacancy.end.status());
                 }

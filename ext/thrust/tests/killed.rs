@@ -1,0 +1,191 @@
+//! Signals at the worst time, and processes that are killed: nobody is left behind, and nothing hangs.
+
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use self::support::{Launch, TestTarget, eventually};
+
+/// A server with a worker, as a Puma cluster is: the worker lives as long as its server wants it to.
+const CLUSTER: &str = r#"
+    sh -c 'echo "worker $$"; while :; do sleep 0.01; done' & worker=$!
+    trap 'kill $worker; echo "cluster ends"; exit 0' TERM
+    echo "app on $PORT"
+    while :; do sleep 0.01; done"#;
+
+#[test]
+fn a_signal_in_the_first_milliseconds_leaves_no_process() {
+    for (number, signal) in [Signal::TERM, Signal::INT, Signal::KILL]
+        .into_iter()
+        .cycle()
+        .take(60)
+        .enumerate()
+    {
+        let proxy = Launch::shell("exec sleep 1000")
+            .env("THRUSTER_TARGET_PORT", "0")
+            .spawn();
+        // Whatever it is doing by then: the first runs meet it before main, the last when all is up.
+        let due = Instant::now() + Duration::from_micros(300) * u32::try_from(number).unwrap();
+        while Instant::now() < due {
+            thread::yield_now();
+        }
+
+        proxy.signal(signal);
+
+        // All that it started has its output.
+        let ended = proxy.wait_exit();
+        let by_signal = ended.signal() == Some(signal.as_raw());
+        let by_command = ended.code() == Some(128 + signal.as_raw());
+        assert!(by_signal || by_command, "{signal:?}: {ended:?}");
+    }
+}
+
+#[test]
+fn a_storm_of_signals_is_an_end() {
+    for script in [
+        "exec sleep 1000",
+        "trap '' INT TERM; echo ready; while :; do sleep 0.01; done",
+    ] {
+        let target = TestTarget::start(|app| {
+            app.read_request();
+            app.wire.read_to_end();
+        });
+        let proxy = Launch::shell(script)
+            .env("THRUSTER_TARGET_PORT", target.port().to_string())
+            .env("THRUSTER_DRAIN_TIMEOUT", "1h")
+            .start();
+        let mut client = proxy.connect();
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        target.wait_for_requests(1);
+
+        let pid = proxy.pid();
+        let storm = thread::spawn(move || {
+            for number in 0..500 {
+                let signal = if number % 2 == 0 {
+                    Signal::INT
+                } else {
+                    Signal::TERM
+                };
+                // It is not reaped before the test has joined this.
+                kill_process(pid, signal).expect("its pid is its own");
+                thread::yield_now();
+            }
+        });
+        let since = Instant::now();
+        storm.join().unwrap();
+
+        let code = proxy
+            .wait_exit()
+            .code()
+            .expect("it is not ended by a signal itself");
+        assert!([130, 137, 143].contains(&code), "{code}");
+        assert!(since.elapsed() < Duration::from_secs(10), "{:?}", since.elapsed());
+    }
+}
+
+#[test]
+fn a_command_that_is_stopped_ends_by_the_stop_timeout_or_by_insisting() {
+    for insists in [false, true] {
+        let target = TestTarget::echoing();
+        let proxy = Launch::shell(r#"echo "stopped as $$"; kill -STOP $$; exec sleep 1000"#)
+            .env("THRUSTER_TARGET_PORT", target.port().to_string())
+            .env("THRUSTER_STOP_TIMEOUT", if insists { "1h" } else { "100ms" })
+            .start();
+        let child = proxy.wait_for_line("stopped as ");
+        eventually("it is stopped", || state_of(&child).filter(|state| state == "T"));
+        assert_eq!(proxy.connect().get("/").text(), "GET / ");
+
+        proxy.signal(Signal::TERM);
+        proxy.wait_for_log("Relaying signal to upstream process");
+        if insists {
+            proxy.signal(Signal::TERM);
+            proxy.wait_for_logs("Relaying signal to upstream process", 2);
+            proxy.signal(Signal::TERM);
+        }
+
+        assert_eq!(proxy.wait_exit().code(), Some(137));
+    }
+}
+
+#[test]
+fn killing_the_proxy_ends_a_cluster_and_all_generations() {
+    let proxy = Launch::shell(CLUSTER).env("THRUSTER_TARGET_PORT", "0").start();
+    let _first = TestTarget::saying(proxy.app_port(1), "first");
+    assert_eq!(proxy.connect().get("/").text(), "first");
+    let restart = proxy.begin_restart(&[]);
+    proxy.app_port(2);
+
+    proxy.signal(Signal::KILL);
+
+    assert_eq!(restart.wait_exit().code(), Some(3), "nobody knows");
+    let ended = proxy.wait_exit();
+    assert_eq!(ended.signal(), Some(9));
+    let ends = ended.stdout.iter().filter(|line| *line == "cluster ends").count();
+    assert_eq!(ends, 2, "{ended:?}");
+}
+
+#[test]
+fn a_worker_that_is_killed_is_the_clusters_own_matter() {
+    let proxy = Launch::shell(CLUSTER).env("THRUSTER_TARGET_PORT", "0").start();
+    let _app = TestTarget::saying(proxy.app_port(1), "served");
+    let worker = proxy.wait_for_line("worker ");
+    assert_eq!(proxy.connect().get("/").text(), "served");
+
+    kill_process(Pid::from_raw(worker.parse().unwrap()).unwrap(), Signal::KILL).unwrap();
+    eventually("the worker is gone", || match state_of(&worker) {
+        None => Some(()),
+        // Its parent reaps it when it likes.
+        Some(state) => (state == "Z").then_some(()),
+    });
+
+    assert_eq!(proxy.connect().get("/").text(), "served");
+    proxy.signal(Signal::TERM);
+    assert_eq!(proxy.wait_exit().code(), Some(0));
+}
+
+#[test]
+fn what_a_killed_proxy_leaves_does_not_keep_the_next_from_its_places() {
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("web.sock");
+    let start = |port: u16| {
+        let proxy = Launch::shell(r#"echo "app on $PORT"; exec sleep 1000"#)
+            .env("RUNTIME_DIRECTORY", directory.path())
+            .env(
+                "THRUSTER_BIND",
+                format!("127.0.0.1:{port},unix:{}", socket.display()),
+            )
+            .env("THRUSTER_TARGET_PORT", "0")
+            .start();
+        proxy.app_port(1);
+        proxy
+    };
+    let first = start(0);
+    let port = first.port();
+
+    first.signal(Signal::KILL);
+    assert_eq!(first.wait_exit().signal(), Some(9));
+    let second = start(port);
+
+    assert_eq!(second.status()["generation"], 1);
+    second.signal(Signal::TERM);
+    assert_eq!(second.wait_exit().code(), Some(143));
+    let left: Vec<_> = fs::read_dir(directory.path())
+        .unwrap()
+        .flatten()
+        .flat_map(|base| fs::read_dir(base.path()).into_iter().flatten())
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+/// The state of a process, as `/proc/PID/stat` has it; `None` if it is gone.
+fn state_of(pid: &str) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, rest) = stat.rsplit_once(") ")?;
+    rest.split(' ').next().map(str::to_owned)
+}
