@@ -9,7 +9,7 @@ use std::path::Path;
 
 use rustix::process::Signal;
 
-use self::support::{Launch, TestTarget, eventually, usage};
+use self::support::{Launch, TestTarget, Wire, eventually, free_port, usage};
 
 const OLD_ENDED: &str = "Old generation ended";
 
@@ -47,6 +47,40 @@ fn restarts_leave_nothing_of_the_old_generations() {
         });
     }
     drop(served);
+}
+
+#[test]
+fn an_app_that_does_not_come_up_can_be_replaced_and_who_waits_for_it_is_served() {
+    let proxy = Launch::generations().env("THRUSTER_READY_PATH", "/ready").start();
+    proxy.app_port(1);
+    let mut client = proxy.connect();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    eventually("it waits", || (proxy.status()["held"] == 1).then_some(()));
+
+    let restart = proxy.begin_restart(&[]);
+    let _second = TestTarget::saying(proxy.app_port(2), "second");
+
+    assert_eq!(client.read_message().unwrap().text(), "second");
+    assert_eq!(restart.wait_exit().code(), Some(0));
+    assert_eq!(proxy.connect().get("/ready").status(), 200);
+    assert_eq!(proxy.wait_for_log(OLD_ENDED)["generation"], 1);
+}
+
+#[test]
+fn in_late_mode_a_replacement_lets_clients_in() {
+    let port = free_port();
+    let proxy = Launch::generations()
+        .env("THRUSTER_BOOT_MODE", "late")
+        .env("THRUSTER_HTTP_PORT", port.to_string())
+        .spawn();
+    proxy.app_port(1);
+
+    let restart = proxy.begin_restart(&[]);
+    let _second = TestTarget::saying(proxy.app_port(2), "second");
+
+    assert_eq!(restart.wait_exit().code(), Some(0));
+    proxy.wait_for_log("Server started");
+    assert_eq!(Wire::connect(port).get("/").text(), "second");
 }
 
 #[test]

@@ -5,10 +5,12 @@
 mod support;
 
 use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use socket2::{Domain, Socket, Type};
 
 use self::support::{Launch, TestTarget, eventually};
 
@@ -111,6 +113,31 @@ fn a_command_that_is_stopped_ends_by_the_stop_timeout_or_by_insisting() {
 
         assert_eq!(proxy.wait_exit().code(), Some(137));
     }
+}
+
+#[test]
+fn an_app_that_takes_no_more_connections_is_told_to_end_all_the_same() {
+    let app = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    app.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())
+        .unwrap();
+    app.listen(1).unwrap();
+    let address = app.local_addr().unwrap().as_socket().unwrap();
+    let proxy = Launch::new(["sleep", "1000"])
+        .env("THRUSTER_TARGET_PORT", address.port().to_string())
+        .start();
+    eventually("it has accepted once", || {
+        (proxy.status()["ready"] == true).then_some(())
+    });
+    // It stands still, and its queue fills: who comes then is neither taken nor refused.
+    let wait = Duration::from_millis(100);
+    let queue = std::iter::from_fn(|| TcpStream::connect_timeout(&address, wait).ok());
+    let _queue: Vec<_> = queue.take(100).collect();
+
+    let since = Instant::now();
+    proxy.signal(Signal::TERM);
+
+    assert_eq!(proxy.wait_exit().code(), Some(143));
+    assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
 }
 
 #[test]

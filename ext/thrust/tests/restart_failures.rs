@@ -207,6 +207,23 @@ fn an_end_during_a_restart_is_the_end_of_both_generations() {
 }
 
 #[test]
+fn at_our_end_no_restart_is_begun() {
+    let (proxy, _first) = later("exit 1");
+    let mut client = proxy.connect();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n");
+
+    proxy.signal(Signal::TERM);
+    proxy.wait_for_log("Told to end; finishing requests first");
+    let refused = proxy.restart(&[]);
+    client.send("hello");
+
+    assert_eq!(refused.code(), Some(1));
+    assert!(refused.stderr[0].contains("this thrust is ending"), "{refused:?}");
+    assert_eq!(client.read_message().unwrap().text(), "first");
+    assert_eq!(proxy.wait_exit().code(), Some(143));
+}
+
+#[test]
 fn restarts_that_fail_leave_no_process_and_no_descriptor() {
     let (proxy, _first) = later("exit 1");
     proxy.connect().get("/");

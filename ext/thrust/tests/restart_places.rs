@@ -134,9 +134,10 @@ fn the_first_pid_file_holds_the_pid_of_whoever_serves() {
     let file = site.path("releases/1/tmp/pids/server.pid");
     assert_eq!(pid_in(&file), Some(proxy.said()[0].clone()));
 
+    let mut apps = Vec::new();
     for generation in 2..4 {
         let restart = proxy.begin_restart(&[]);
-        let _next = TestTarget::saying(proxy.app_port(generation), "next");
+        apps.push(TestTarget::saying(proxy.app_port(generation), "next"));
         assert_eq!(restart.wait_exit().code(), Some(0));
         proxy.wait_for_logs("Old generation ended", generation - 1);
 

@@ -121,8 +121,11 @@ impl Supervisor {
             return false;
         }
         loop {
-            if target.connect().await.is_err() {
-                return true;
+            match timeout(SETTLING, target.connect()).await {
+                Ok(Err(_)) => return true,
+                Ok(Ok(_)) => {}
+                // Neither taken nor refused: it has not closed its queue, which is full.
+                Err(_) => return false,
             }
             if told.elapsed() >= SETTLING {
                 return false;
