@@ -9,7 +9,7 @@ use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use self::support::{App, DEADLINE, Launch, TestProxy, TestTarget, Wire, eventually, frames, usage};
@@ -202,6 +202,8 @@ fn a_log_that_nobody_reads_holds_nobody_up() {
     for _ in 0..1000 {
         assert_eq!(client.ask(&request).text(), "ok");
     }
+    kill_process(Pid::from_child(&proxy.0), Signal::TERM).unwrap();
+    eventually("the proxy's end", || proxy.0.try_wait().unwrap());
 }
 
 #[derive(Clone, Copy)]

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use rustix::process::Signal;
 
-use self::support::{Launch, TestTarget, Wire, eventually, free_port, usage};
+use self::support::{Launch, Terminal, TestTarget, Wire, eventually, free_port, usage};
 
 const OLD_ENDED: &str = "Old generation ended";
 
@@ -220,6 +220,32 @@ fn an_old_generation_that_does_not_end_is_killed_after_the_stop_timeout() {
     assert_eq!(restart.wait_exit().code(), Some(0));
     assert_eq!(proxy.wait_for_log(OLD_ENDED)["how"], "was killed by SIGKILL (9)");
     assert_eq!(proxy.status()["previous"], serde_json::json!([]));
+}
+
+#[test]
+fn on_a_terminal_each_step_is_told() {
+    let proxy = Launch::generations().start();
+    let _first = TestTarget::saying(proxy.app_port(1), "first");
+    let pid = proxy.pid().as_raw_pid().to_string();
+
+    let terminal = Terminal::start(Launch::bare(["restart", "--pid", &pid]));
+    let _second = TestTarget::saying(proxy.app_port(2), "second");
+
+    assert_eq!(terminal.wait_exit(), Some(0));
+    let steps = [
+        "starting generation 2",
+        "waiting until it answers",
+        "requests go to generation 2",
+        "generation 1 finishes",
+        "generation 1 is told to end",
+        "Generation 2 serves, pid ",
+    ];
+    let screen = eventually("the last line", || {
+        let screen = terminal.screen();
+        screen.contains(steps[5]).then_some(screen)
+    });
+    let found: Vec<_> = steps.iter().map(|step| screen.find(step)).collect();
+    assert!(found.iter().all(Option::is_some) && found.is_sorted(), "{screen}");
 }
 
 /// The names of what is in the private directory of the only thrust here.

@@ -81,6 +81,35 @@ fn a_thousand_streams_wait_and_are_served() {
 }
 
 #[test]
+fn large_heads_fill_the_queue_sooner() {
+    let (proxy, _) = without_an_app(|launch| launch);
+    let head = format!(
+        "GET / HTTP/1.1\r\nHost: a\r\nCookie: {}\r\n\r\n",
+        "x".repeat(30_000)
+    );
+    let most = 8 * MIB as usize / head.len();
+    let before = usage::memory(&proxy);
+
+    let mut clients: Vec<_> = (0..2 * most)
+        .map(|_| {
+            let mut client = proxy.connect();
+            client.send(&head);
+            client
+        })
+        .collect();
+
+    eventually("the others are told", || {
+        (clients.iter().filter(|client| is_answered(client)).count() >= most).then_some(())
+    });
+    let held = proxy.status()["held"].as_u64().unwrap();
+    // What is forwarded is a little longer than what came.
+    assert!((most as u64 * 9 / 10..=most as u64).contains(&held), "{held}");
+    assert!(usage::memory(&proxy) - before < 60 * MIB);
+    let told = clients.iter_mut().find(|client| is_answered(client)).unwrap();
+    assert_eq!(told.read_message().unwrap().status(), 503);
+}
+
+#[test]
 fn clients_that_have_left_make_room_for_others() {
     let (proxy, _) = without_an_app(|launch| launch.env("THRUSTER_BOOT_QUEUE", "50"));
     for _ in 0..5 {

@@ -173,6 +173,42 @@ fn a_request_that_does_not_end_costs_the_old_generation_its_drain_timeout_only()
 }
 
 #[test]
+fn several_old_generations_finish_side_by_side() {
+    let proxy = Launch::generations().env("THRUSTER_DRAIN_TIMEOUT", "1h").start();
+    let mut apps = Vec::new();
+    let mut slow = Vec::new();
+    for generation in 1..=3 {
+        let restart = (generation > 1).then(|| proxy.begin_restart(&[]));
+        let (go, script) = answering_when_told("finished");
+        let app = TestTarget::start_on(proxy.app_port(generation), script);
+        if let Some(restart) = restart {
+            // The probe, then the switch; the command itself waits for the requests.
+            go.send(()).unwrap();
+            proxy.wait_for_logs(SWITCHED, generation - 1);
+            drop(restart);
+        }
+        let mut client = proxy.connect();
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
+        app.wait_for_requests(if generation > 1 { 2 } else { 1 });
+        apps.push(app);
+        slow.push((go, client));
+    }
+
+    let previous = proxy.status()["previous"].clone();
+    assert_eq!(previous.as_array().map(Vec::len), Some(2), "{previous}");
+    assert_eq!(
+        (&previous[0]["generation"], &previous[0]["in_flight"]),
+        (&1.into(), &1.into())
+    );
+    for (go, client) in &mut slow {
+        go.send(()).unwrap();
+        assert_eq!(client.read_message().unwrap().text(), "finished");
+    }
+    proxy.wait_for_logs(OLD_ENDED, 2);
+    assert_eq!(proxy.status()["previous"], serde_json::json!([]));
+}
+
+#[test]
 fn a_second_restart_at_the_same_time_is_refused() {
     let proxy = Launch::generations().start();
     let _first = TestTarget::saying(proxy.app_port(1), "first");
