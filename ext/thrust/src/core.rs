@@ -29,11 +29,11 @@ pub(crate) struct Core {
     pub(crate) draining: CancellationToken,
     /// Cancelled when connections without a request are closed.
     pub(crate) closing: CancellationToken,
-    /// Connections that are served, those on their way included, but for those below.
+    /// Connections that are served, those on their way included, but for those that last.
     pub(crate) connections: TaskTracker,
-    /// Connections that carry nothing but event streams, which may last for ever.
+    /// Connections that carry nothing but event streams, and may last for ever: a drain does not wait for them.
     pub(crate) event_streams: TaskTracker,
-    /// Connections that carry another protocol than HTTP, for as long as they like.
+    /// Connections that carry a tunnel: nor for them.
     pub(crate) tunnels: TaskTracker,
     /// The request lines that are to be written.
     pub(crate) batch: Option<Arc<Batch>>,
@@ -73,16 +73,16 @@ impl Core {
         }
     }
 
-    /// How many connections it serves.
-    pub(crate) fn load(&self) -> usize {
-        self.connections.len() + self.event_streams.len() + self.tunnels.len()
-    }
-
     /// Hands over request lines that have waited long enough, for as long as the calling thread's runtime lives.
     pub(crate) fn flush_log_in_time(&self) {
         if let Some(batch) = self.batch.clone() {
             tokio::spawn(async move { batch.flush_in_time().await });
         }
+    }
+
+    /// Connections that are served, those on their way included.
+    pub(crate) fn load(&self) -> usize {
+        self.connections.len() + self.event_streams.len() + self.tunnels.len()
     }
 
     /// Lets the lines of requests that are still under way say that it was us who ended them.
@@ -100,11 +100,14 @@ impl Core {
     }
 }
 
-/// What a connection carries: a drain waits for requests alone, because the others may last for ever.
+/// What a connection carries, and so when it may be expected to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Carries {
+    /// At least one request that ends by itself, or nothing.
     Requests,
+    /// Nothing but event streams.
     EventStreams,
+    /// Another protocol.
     Tunnel,
 }
 
@@ -117,7 +120,7 @@ pub(crate) struct Counted {
 }
 
 impl Counted {
-    /// Counts a connection of `core` until it is dropped.
+    /// Counts a connection of `core` among those that a drain waits for, until it is dropped.
     pub(crate) fn new(core: &Arc<Core>) -> Self {
         Self {
             core: core.clone(),
@@ -126,7 +129,7 @@ impl Counted {
         }
     }
 
-    /// Says what the connection carries from now on.
+    /// Says what the connection carries, as it stands now.
     pub(crate) fn set(&mut self, carries: Carries) {
         if self.carries != carries {
             self.carries = carries;

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::core::Core;
@@ -121,17 +122,21 @@ impl Front {
         }
     }
 
-    /// After a drain: waits for event streams that end by themselves, for as long as `limit`.
-    pub(crate) async fn finish_event_streams(&self, limit: Duration) {
-        let finished = async {
-            for core in self.cores() {
-                core.event_streams.close();
-                core.event_streams.wait().await;
-                core.connections.wait().await;
+    /// Like [`Front::drain`], and waits for event streams too, for as long as `for_streams` at most.
+    pub(crate) async fn drain_with_event_streams(&self, limit: Duration, for_streams: Duration) {
+        let since = Instant::now();
+        self.drain(limit).await;
+        let without_streams = async {
+            while self.cores().any(|core| !core.event_streams.is_empty()) {
+                for core in self.cores() {
+                    core.event_streams.close();
+                    core.event_streams.wait().await;
+                }
+                // Their connections may bring one more request each.
+                self.drain(limit.saturating_sub(since.elapsed())).await;
             }
         };
-        // What is left does not end by itself, or not soon enough.
-        let _ = tokio::time::timeout(limit, finished).await;
+        let _ = tokio::time::timeout_at(since + for_streams.min(limit), without_streams).await;
     }
 
     /// After a drain: waits for every connection, those too that may last for ever, for as long as `limit`. What is left
@@ -140,10 +145,9 @@ impl Front {
         self.cores().for_each(|core| core.closing.cancel());
         let ended = async {
             for core in self.cores() {
-                core.connections.wait().await;
-                for lasting in [&core.event_streams, &core.tunnels] {
-                    lasting.close();
-                    lasting.wait().await;
+                for tracker in [&core.event_streams, &core.connections, &core.tunnels] {
+                    tracker.close();
+                    tracker.wait().await;
                 }
             }
         };

@@ -48,7 +48,7 @@ fn on_a_terminal_each_step_is_told_and_steers_nothing() {
     support::eventually("all of the output", || {
         terminal
             .screen()
-            .ends_with("1 upgraded connection was closed\r\n")
+            .ends_with("1 open connection was closed\r\n")
             .then_some(())
     });
     assert_eq!(
@@ -56,7 +56,7 @@ fn on_a_terminal_each_step_is_told_and_steers_nothing() {
         [
             "Trying the new binary",
             r"Replacing\u{1b}[2J",
-            "thrust 1.1.0 runs in the place of 1.0.0; 1 upgraded connection was closed"
+            "thrust 1.1.0 runs in the place of 1.0.0; 1 open connection was closed"
         ]
     );
     assert_eq!(

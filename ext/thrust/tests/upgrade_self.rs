@@ -7,6 +7,7 @@ mod support;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
@@ -110,6 +111,35 @@ fn tunnels_are_closed_and_counted() {
         "{told:?}"
     );
     tunnels.iter_mut().for_each(Wire::expect_end);
+}
+
+#[test]
+fn an_event_stream_that_ends_by_itself_is_finished_first() {
+    let place = Place::new();
+    let (go, wait) = channel::<()>();
+    let wait = Mutex::new(wait);
+    let target = TestTarget::start(move |app| {
+        app.read_request();
+        app.wire
+            .send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n");
+        wait.lock().unwrap().recv_timeout(DEADLINE).unwrap();
+        app.wire.send("data: 2\n\n");
+    });
+    let proxy = place.before(&target).start();
+    place.ready(&proxy);
+    let mut events = proxy.connect();
+    events.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    let head = events.read_head().unwrap();
+
+    thread::scope(|scope| {
+        let told = scope.spawn(|| place.upgrade(&proxy, &[]));
+        proxy.wait_for_log("Told to become another thrust; finishing requests first");
+        go.send(()).unwrap();
+
+        assert_eq!(events.read_body(&head), b"data: 1\n\ndata: 2\n\n");
+        let told = told.join().unwrap();
+        assert!(told.stdout[0].ends_with(env!("CARGO_PKG_VERSION")), "{told:?}");
+    });
 }
 
 #[test]
@@ -300,6 +330,48 @@ fn nothing_is_replaced_while_the_app_boots() {
 
     assert_eq!(told.code(), Some(1));
     assert!(told.stderr[0].contains("the app is not ready"), "{told:?}");
+}
+
+#[test]
+fn nothing_is_replaced_before_an_old_generation_has_ended() {
+    let place = Place::new();
+    let script = format!("trap '' TERM; {}", bench_app().display());
+    let proxy = place
+        .wrap(["sh", "-c", &script])
+        .env("THRUSTER_HEALTH_PATH", "/1k")
+        .start();
+    let first = place.ready(&proxy)["child"].clone();
+    assert_eq!(place.ask(&["restart"], &proxy).code(), Some(0));
+
+    let told = place.upgrade(&proxy, &[]);
+
+    assert_eq!(told.code(), Some(1));
+    let reason = format!("generation 1 of the app (pid {first}) has not ended yet");
+    assert!(told.stderr[0].contains(&reason), "{told:?}");
+}
+
+#[test]
+fn the_service_manager_is_told_who_serves() {
+    let place = Place::new();
+    let path = place.path().join("notify");
+    let manager = UnixDatagram::bind(&path).unwrap();
+    manager.set_read_timeout(Some(DEADLINE)).unwrap();
+    let target = TestTarget::echoing();
+    let proxy = place.before(&target).env("NOTIFY_SOCKET", &path).start();
+    let pid = place.ready(&proxy)["child"].clone();
+    let heard = || {
+        let mut buffer = [0; 256];
+        let length = manager.recv(&mut buffer).unwrap();
+        String::from_utf8_lossy(&buffer[..length]).into_owned()
+    };
+    let serves = format!("STATUS=Generation 1 serves, pid {pid}");
+    assert_eq!([heard(), heard()], ["READY=1", &serves]);
+
+    assert_eq!(place.upgrade(&proxy, &[]).code(), Some(0));
+    assert_eq!(heard(), serves);
+    proxy.signal(Signal::TERM);
+
+    assert_eq!(heard(), "STOPPING=1");
 }
 
 #[test]

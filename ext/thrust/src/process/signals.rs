@@ -202,7 +202,33 @@ impl Ignored {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
+    use rustix::process::{getpid, kill_process};
+
     use super::*;
+
+    #[test]
+    fn what_comes_between_two_runtimes_is_heard_on_the_second() {
+        let runtime = || {
+            tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap()
+        };
+        let mut signals = runtime().block_on(async { Signals::new() }).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(20);
+
+        kill_process(getpid(), Signal::USR2).unwrap();
+        let mut heard = Vec::new();
+        // Another thread of the test may take it, and take its time.
+        while heard.is_empty() && Instant::now() < deadline {
+            heard = runtime().block_on(signals.unheard());
+        }
+
+        assert_eq!(heard, [Signal::USR2]);
+        assert!(runtime().block_on(signals.unheard()).is_empty());
+    }
 
     #[test]
     fn what_was_ignored_at_the_start_is_read_from_the_masks_of_the_system() {

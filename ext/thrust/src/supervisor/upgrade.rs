@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use rustix::process::{Signal, getpid, kill_process};
 use thrust_api::message::{FailureKind, Outcome, Step, Upgraded};
-use tokio::time::Instant;
 
 use super::generation::{Generation, Home};
 use super::trial::LAUNCHER;
@@ -29,6 +28,9 @@ use crate::process::{Image, Process, in_a_row};
 
 /// How long a trial start may take unless the asker says otherwise.
 const TRIAL: Duration = Duration::from_secs(30);
+/// How long event streams may take to end by themselves, from the moment on that nobody is let in. One that lasts has a
+/// client that asks again and goes on where it was, and everybody else waits meanwhile.
+const EVENT_STREAMS: Duration = Duration::from_secs(3);
 
 /// An upgrade that is under way, if there is one.
 pub(super) type Upgrade<'a> = Underway<'a, Ready>;
@@ -100,11 +102,9 @@ impl Supervisor {
             Step::Draining,
             format!("finishing what {} connections carry", self.front.connections()),
         );
-        let due = Instant::now() + self.plan.drain_timeout;
-        self.front.drain(self.plan.drain_timeout).await;
-        // The app is not told to end, so it would not end them either.
-        let left = due.saturating_duration_since(Instant::now());
-        self.front.finish_event_streams(left).await;
+        self.front
+            .drain_with_event_streams(self.plan.drain_timeout, EVENT_STREAMS)
+            .await;
         let closed = self.front.give_up();
         reply.progress(
             Step::Replacing,
