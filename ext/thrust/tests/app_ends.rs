@@ -167,7 +167,8 @@ fn between_two_starts_we_can_be_asked_restarted_and_ended() {
     assert_eq!(proxy.connect().get("/").text(), "second");
     drop(second);
     kill_process(child(&proxy), Signal::KILL).unwrap();
-    proxy.wait_for_logs(AGAIN, 2);
+    let pauses = proxy.wait_for_logs(AGAIN, 2);
+    assert_eq!(pauses[1]["pause"], "500ms", "this one had shown that it works");
     proxy.signal(Signal::TERM);
     assert_eq!(proxy.wait_exit().code(), Some(137), "as the app ended");
 }

@@ -16,7 +16,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// An app that ran for so long is no longer the one that could not run.
 const STABLE: Duration = Duration::from_secs(60);
 
-/// How long to wait before the app is started again.
+/// How long to wait before the app is started again. Made anew for a generation that has shown that it works.
 #[derive(Debug)]
 pub(super) struct Crashes {
     started: Instant,

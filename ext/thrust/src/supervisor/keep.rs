@@ -93,6 +93,7 @@ impl Supervisor {
                 Event::Asked(asked) => keeper.answer(asked),
                 Event::Restarted(Some(switched)) => {
                     self.succeed(&mut keeper.current, switched);
+                    keeper.crashes = Crashes::default();
                     keeper.is_filled();
                 }
                 Event::Restarted(None) | Event::Upgraded(None) => {}

@@ -187,8 +187,7 @@ impl Upstream {
 
     /// Whether the app is not there, rather than broken or far away.
     fn is_refusal(&self, error: &ProxyError) -> bool {
-        matches!(error, ProxyError::Connect { source, .. }
-            if self.target.is_local() && matches!(source.kind(), ErrorKind::ConnectionRefused | ErrorKind::NotFound))
+        matches!(error, ProxyError::Connect { source, .. } if self.target.is_local() && is_absence(source.kind()))
     }
 
     /// Sends the request once, on the connection that was kept or on a fresh one.
@@ -340,6 +339,14 @@ fn failure(error: EventError, upload: &Upload, answer_begun: bool, target: &Targ
         unsent: unanswered && !upload.has_begun(),
         unanswered: unanswered && !answer_begun,
     }
+}
+
+/// Whether a connection that failed so shows that nobody listens. One is reset whose listener goes away in the middle.
+fn is_absence(failed: ErrorKind) -> bool {
+    matches!(
+        failed,
+        ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset | ErrorKind::NotFound
+    )
 }
 
 /// Whether sending the request twice has the effect of sending it once.
