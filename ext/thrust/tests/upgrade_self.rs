@@ -114,29 +114,35 @@ fn tunnels_are_closed_and_counted() {
 }
 
 #[test]
-fn an_event_stream_that_ends_by_itself_is_finished_first() {
+fn event_streams_that_end_by_themselves_are_finished_one_after_the_other() {
     let place = Place::new();
     let (go, wait) = channel::<()>();
     let wait = Mutex::new(wait);
     let target = TestTarget::start(move |app| {
-        app.read_request();
-        app.wire
-            .send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n");
-        wait.lock().unwrap().recv_timeout(DEADLINE).unwrap();
-        app.wire.send("data: 2\n\n");
+        while app.read_request().is_some() {
+            app.wire.send(
+                "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n",
+            );
+            wait.lock().unwrap().recv_timeout(DEADLINE).unwrap();
+            app.wire.send("9\r\ndata: 1\n\n\r\n0\r\n\r\n");
+        }
     });
     let proxy = place.before(&target).start();
     place.ready(&proxy);
     let mut events = proxy.connect();
-    events.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-    let head = events.read_head().unwrap();
+    events.send("GET /1 HTTP/1.1\r\nHost: a\r\n\r\n");
+    let first = events.read_head().unwrap();
 
     thread::scope(|scope| {
         let told = scope.spawn(|| place.upgrade(&proxy, &[]));
         proxy.wait_for_log("Told to become another thrust; finishing requests first");
         go.send(()).unwrap();
+        assert_eq!(events.read_body(&first), b"data: 1\n\n");
+        events.send("GET /2 HTTP/1.1\r\nHost: a\r\n\r\n");
+        let second = events.read_head().unwrap();
+        go.send(()).unwrap();
 
-        assert_eq!(events.read_body(&head), b"data: 1\n\ndata: 2\n\n");
+        assert_eq!(events.read_body(&second), b"data: 1\n\n");
         let told = told.join().unwrap();
         assert!(told.stdout[0].ends_with(env!("CARGO_PKG_VERSION")), "{told:?}");
     });
@@ -433,6 +439,7 @@ fn an_app_that_ends_meanwhile_ends_thrust_with_its_status() {
         fifo.write_all(b"9\n").unwrap();
         told.join().unwrap();
     });
+    proxy.wait_for_log("Took the place of another thrust");
     assert_eq!(proxy.wait_exit().code(), Some(9));
 }
 

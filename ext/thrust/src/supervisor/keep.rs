@@ -98,6 +98,8 @@ impl Supervisor {
                 }
                 Event::Restarted(None) | Event::Upgraded(None) => {}
                 Event::Retired(number) => self.control.borrow_mut().close_generation(number),
+                // It was awaited since before that began.
+                Event::Ended(_) if self.progress.departing.get() => {}
                 Event::Ended(end) => keeper.is_vacant(end),
                 Event::PauseOver => {
                     if let Some(next) = self.start_again(&keeper.current) {
