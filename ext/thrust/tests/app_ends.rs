@@ -174,6 +174,31 @@ fn between_two_starts_we_can_be_asked_restarted_and_ended() {
 }
 
 #[test]
+fn an_app_that_is_on_its_way_by_a_restart_is_not_started_besides() {
+    let proxy = started_again();
+    let first = TestTarget::saying(proxy.app_port(1), "first");
+    assert_eq!(proxy.connect().get("/").text(), "first");
+    drop(first);
+    kill_process(child(&proxy), Signal::KILL).unwrap();
+    proxy.wait_for_log(AGAIN);
+
+    let restart = proxy.begin_restart(&[]);
+    let port = proxy.app_port(2);
+    let mut client = held(&proxy, "/");
+    assert!(
+        client.is_silent_for(Duration::from_millis(700)),
+        "longer than the pause"
+    );
+    let _second = TestTarget::saying(port, "second");
+
+    assert_eq!(restart.wait_exit().code(), Some(0));
+    assert_eq!(client.read_message().unwrap().text(), "second");
+    let lines = proxy.lines();
+    let starts = lines.iter().filter(|line| line.starts_with("app on "));
+    assert_eq!(starts.count(), 2, "{lines:?}");
+}
+
+#[test]
 fn an_app_that_stops_listening_is_waited_for_and_told_to_end_all_the_same() {
     let proxy = Launch::generations()
         .env("THRUSTER_READY_PATH", "/ready")

@@ -127,6 +127,8 @@ impl Keeper<'_> {
         let is_there = self.vacancy.is_none();
         // While we finish for another program, what happens to the app is that program's business.
         let is_ours = is_there && !progress.departing.get();
+        // A restart that is under way brings an app already.
+        let is_to_start = !self.restart.is_under_way();
         // The end comes first: there is no use in telling anything to a child that is gone.
         tokio::select! {
             biased;
@@ -134,7 +136,7 @@ impl Keeper<'_> {
             told = signals.next() => Event::Told(told),
             switched = self.restart.done() => Event::Restarted(switched),
             ready = self.upgrade.done() => Event::Upgraded(ready),
-            () = crash::pause(&mut self.vacancy) => Event::PauseOver,
+            () = crash::pause(&mut self.vacancy), if is_to_start => Event::PauseOver,
             Some(asked) = asked.recv() => Event::Asked(asked),
             number = progress.previous.next_ended() => Event::Retired(number),
             error = &mut self.watching, if is_there => Event::NotListening(error),
