@@ -51,7 +51,11 @@ fn connections_that_end_in_any_state_leave_no_descriptor_open() {
         // The client may have been faster.
         let _ = app.wire.try_send(answer);
     });
-    let proxy = Launch::before(&target).start();
+    let proxy = Launch::shell("echo started; exec sleep 1000")
+        .env("THRUSTER_TARGET_PORT", target.port().to_string())
+        .start();
+    // All that it opens for itself is open by then.
+    proxy.wait_for_line("started");
     let at_rest = usage::descriptors(&proxy);
 
     for path in [
