@@ -97,7 +97,8 @@ fn an_upload_that_nobody_takes_is_answered_and_the_connection_ends() {
     let mut client = proxy.connect();
 
     client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4000000\r\n\r\n");
-    for _ in 0..40 {
+    // Not all of it: once all has been read, the connection could stay.
+    for _ in 0..20 {
         client.send([b'x'; 100_000]);
     }
 
