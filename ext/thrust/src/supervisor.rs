@@ -1,7 +1,7 @@
 //! The life of the wrapped process: its boot, its generations, and its end, which is ours.
 //!
-//! [`Supervisor::run`] is the whole of it, and `keep` what it does most of the time. It runs on the main thread and touches no request: what it decides reaches
-//! the cores through the [`Service`] and the [`Front`].
+//! [`Supervisor::run`] is the whole of it, and `keep` what it does most of the time. It runs on the main thread and
+//! touches no request: what it decides reaches the cores through the [`Service`] and the [`Front`].
 
 mod boot;
 mod crash;

@@ -27,7 +27,8 @@ restart those of every user, others their own.
       --self          Replace thrust itself by the installed version; the app
                       keeps running
       --timeout TIME  How long the new one may take, such as 90s or 2m
-                      [default: THRUSTER_BOOT_TIMEOUT of the running thrust]
+                      [default: THRUSTER_BOOT_TIMEOUT of the running thrust;
+                      with --self 30s]
       --pid N         The running thrust with this process id
 
 On a terminal each step is told on stderr.
