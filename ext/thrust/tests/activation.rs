@@ -5,13 +5,12 @@
 mod support;
 
 use std::os::unix::net::{UnixDatagram, UnixStream};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 use std::thread;
 
 use rustix::process::Signal;
 
-use self::support::{Launch, TestTarget, Wire, eventually, free_port};
+use self::support::{Launch, TestTarget, Wire, eventually, free_port, lets_us, socket_path};
 
 /// From Debian's package systemd. It opens sockets and becomes the program at the first connection.
 const TOOL: &str = "systemd-socket-activate";
@@ -101,13 +100,11 @@ fn a_socket_of_another_kind_is_refused_by_its_number() {
     assert!(!ended.stdout.contains(&"ran".to_owned()));
 }
 
-/// Says why, where the tool is missing.
 fn is_missing() -> bool {
-    let found = Command::new(TOOL).arg("--version").stdout(Stdio::null()).status();
-    if let Err(error) = &found {
-        eprintln!("not tested, {TOOL} cannot be run: {error}; install the package systemd");
-    }
-    found.is_err()
+    !lets_us(
+        "run systemd-socket-activate, of the package systemd",
+        [TOOL, "--version"],
+    )
 }
 
 /// The tool with its options; it passes no variable on that it is not told to.
@@ -124,11 +121,4 @@ fn activating(options: &[&str], environment: &[(&str, &str)]) -> Vec<String> {
 fn first_connection(path: &Path) -> thread::JoinHandle<UnixStream> {
     let path = path.to_owned();
     thread::spawn(move || eventually("the socket", || UnixStream::connect(&path).ok()))
-}
-
-/// A place for a socket, in a directory that goes away with the first of the two.
-fn socket_path() -> (tempfile::TempDir, PathBuf) {
-    let directory = tempfile::tempdir().expect("a directory");
-    let path = directory.path().join("thrust.sock");
-    (directory, path)
 }

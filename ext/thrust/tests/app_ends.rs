@@ -2,35 +2,26 @@
 
 mod support;
 
-use std::fs;
-use std::path::PathBuf;
-use std::sync::Mutex;
-use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
-use tempfile::TempDir;
+use rustix::process::{Signal, kill_process};
 
-use self::support::{DEADLINE, Launch, TestProxy, TestTarget, Wire, eventually};
+use self::support::{Launch, Signpost, TestProxy, TestTarget, Wire, cue, eventually, process};
 
-/// A request that is not answered after this long is held; each one that is not would be answered at once.
-const HELD: Duration = Duration::from_millis(50);
 const AGAIN: &str = "Starting the upstream process again after a pause";
 const ENDED: &str = "Upstream process ended";
 
 #[test]
 fn what_is_in_flight_is_finished_when_the_command_ends_by_itself() {
-    let (go, wait) = channel::<()>();
-    let wait = Mutex::new(wait);
+    let (go, cue) = cue();
     // The app is a process of its own, as behind a command that only starts it.
     let target = TestTarget::start(move |app| {
         app.read_request();
-        wait.lock().unwrap().recv_timeout(DEADLINE).unwrap();
+        cue.wait();
         app.answer("finished");
     });
     let leave = Signpost::new();
-    let proxy = leave
-        .awaited_by("exit 5")
+    let proxy = awaiting(&leave, "exit 5")
         .env("THRUSTER_TARGET_PORT", target.port().to_string())
         .start();
     let mut client = proxy.connect();
@@ -48,8 +39,7 @@ fn what_is_in_flight_is_finished_when_the_command_ends_by_itself() {
 #[test]
 fn whoever_waits_for_an_app_that_ends_is_told_that_it_will_not_come() {
     let leave = Signpost::new();
-    let proxy = leave
-        .awaited_by("exit 3")
+    let proxy = awaiting(&leave, "exit 3")
         .env("THRUSTER_TARGET_PORT", "0")
         .start();
     let mut client = held(&proxy, "/");
@@ -71,13 +61,13 @@ fn a_command_that_leaves_its_app_behind_has_ended() {
         .find_map(|line| line.strip_prefix("left "))
         .unwrap();
     // The test's own to end: what a command leaves behind was not ours.
-    kill_process(pid(left), Signal::KILL).unwrap();
+    kill_process(process::pid(left), Signal::KILL).unwrap();
 }
 
 #[test]
 fn the_next_generation_takes_over_when_the_current_one_ends_before_it_is_ready() {
     let leave = Signpost::new();
-    let proxy = leave.of_the_first("exit 5", "exit 6").start();
+    let proxy = first_awaiting(&leave, "exit 5", "exit 6").start();
     let first = TestTarget::saying(proxy.app_port(1), "first");
     assert_eq!(proxy.connect().get("/").text(), "first");
     let restart = proxy.begin_restart(&[]);
@@ -103,7 +93,7 @@ fn the_next_generation_takes_over_when_the_current_one_ends_before_it_is_ready()
 #[test]
 fn both_gone_is_the_end_with_the_status_of_the_one_that_served() {
     let leave = Signpost::new();
-    let proxy = leave.of_the_first("exit 5", "exit 6").start();
+    let proxy = first_awaiting(&leave, "exit 5", "exit 6").start();
     let first = TestTarget::saying(proxy.app_port(1), "first");
     assert_eq!(proxy.connect().get("/").text(), "first");
     let restart = proxy.begin_restart(&["--timeout", "1s"]);
@@ -128,7 +118,7 @@ fn an_app_that_is_to_be_started_again_is_and_nobody_gets_an_error() {
 
     for generation in 2..4 {
         drop(first.take());
-        kill_process(child(&proxy), Signal::KILL).unwrap();
+        kill_process(proxy.child(), Signal::KILL).unwrap();
         proxy.wait_for_logs(ENDED, generation - 1);
         let mut client = held(&proxy, "/held");
         assert_eq!(proxy.app_port(generation), port, "where it was");
@@ -152,7 +142,7 @@ fn between_two_starts_we_can_be_asked_restarted_and_ended() {
     let first = TestTarget::saying(proxy.app_port(1), "first");
     assert_eq!(proxy.connect().get("/").text(), "first");
     drop(first);
-    kill_process(child(&proxy), Signal::KILL).unwrap();
+    kill_process(proxy.child(), Signal::KILL).unwrap();
     proxy.wait_for_log(AGAIN);
 
     let status = proxy.status();
@@ -166,7 +156,7 @@ fn between_two_starts_we_can_be_asked_restarted_and_ended() {
     assert_eq!(restart.wait_exit().code(), Some(0));
     assert_eq!(proxy.connect().get("/").text(), "second");
     drop(second);
-    kill_process(child(&proxy), Signal::KILL).unwrap();
+    kill_process(proxy.child(), Signal::KILL).unwrap();
     let pauses = proxy.wait_for_logs(AGAIN, 2);
     assert_eq!(pauses[1]["pause"], "500ms", "this one had shown that it works");
     proxy.signal(Signal::TERM);
@@ -179,7 +169,7 @@ fn an_app_that_is_on_its_way_by_a_restart_is_not_started_besides() {
     let first = TestTarget::saying(proxy.app_port(1), "first");
     assert_eq!(proxy.connect().get("/").text(), "first");
     drop(first);
-    kill_process(child(&proxy), Signal::KILL).unwrap();
+    kill_process(proxy.child(), Signal::KILL).unwrap();
     proxy.wait_for_log(AGAIN);
 
     let restart = proxy.begin_restart(&[]);
@@ -231,65 +221,31 @@ fn an_app_that_stops_listening_is_waited_for_and_told_to_end_all_the_same() {
 
 /// A proxy that starts its app again; see [`Launch::generations`].
 fn started_again() -> TestProxy {
-    Launch::shell(r#"echo "child $$"; echo "app on $PORT"; exec sleep 1000"#)
-        .env("THRUSTER_TARGET_PORT", "0")
-        .env("THRUSTER_RESTART_ENABLED", "1")
-        .start()
-}
-
-/// The process that was started last.
-fn child(proxy: &TestProxy) -> Pid {
-    let lines = proxy.lines();
-    let last = lines.iter().rev().find_map(|line| line.strip_prefix("child "));
-    pid(last.expect("it has said so"))
-}
-
-fn pid(text: &str) -> Pid {
-    text.parse()
-        .ok()
-        .and_then(Pid::from_raw)
-        .expect("a shell knows its pid")
+    Launch::generations().env("THRUSTER_RESTART_ENABLED", "1").start()
 }
 
 /// A connection with a request that waits for the app.
 fn held(proxy: &TestProxy, path: &str) -> Wire {
     let mut client = proxy.connect();
     client.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
-    assert!(client.is_silent_for(HELD));
+    assert!(client.is_held());
     client
 }
 
-/// A file that processes wait for.
-struct Signpost(TempDir);
+/// A shell that does this once the signpost is set.
+fn awaiting(leave: &Signpost, then: &str) -> Launch {
+    Launch::shell(&format!(r#"until test -e "$LEAVE"; do sleep 0.01; done; {then}"#))
+        .env("LEAVE", leave.path())
+}
 
-impl Signpost {
-    fn new() -> Self {
-        Self(tempfile::tempdir().expect("a temporary directory"))
-    }
-
-    fn path(&self) -> PathBuf {
-        self.0.path().join("leave")
-    }
-
-    fn set(&self) {
-        fs::write(self.path(), "").expect("the directory is ours");
-    }
-
-    /// A shell that does this once the file is there.
-    fn awaited_by(&self, then: &str) -> Launch {
-        Launch::shell(&format!(r#"until test -e "$LEAVE"; do sleep 0.01; done; {then}"#))
-            .env("LEAVE", self.path())
-    }
-
-    /// The first generation does this once the file is there; each does the other when it is told to end.
-    fn of_the_first(&self, then: &str, told: &str) -> Launch {
-        let script = format!(
-            r#"trap '{told}' TERM; echo "app on $PORT"
-               case $THRUSTER_CONTROL_SOCKET in *-1.sock) until test -e "$LEAVE"; do sleep 0.01; done; {then};; esac
-               while :; do sleep 0.01; done"#
-        );
-        Launch::shell(&script)
-            .env("LEAVE", self.path())
-            .env("THRUSTER_TARGET_PORT", "0")
-    }
+/// The first generation does this once the signpost is set; each does the other when it is told to end.
+fn first_awaiting(leave: &Signpost, then: &str, told: &str) -> Launch {
+    let script = format!(
+        r#"trap '{told}' TERM; echo "app on $PORT"
+           case $THRUSTER_CONTROL_SOCKET in *-1.sock) until test -e "$LEAVE"; do sleep 0.01; done; {then};; esac
+           while :; do sleep 0.01; done"#
+    );
+    Launch::shell(&script)
+        .env("LEAVE", leave.path())
+        .env("THRUSTER_TARGET_PORT", "0")
 }

@@ -2,10 +2,9 @@
 
 mod support;
 
-use std::sync::Mutex;
 use std::sync::mpsc::channel;
 
-use self::support::{App, DEADLINE, Launch, TestProxy, TestTarget, Wire, frames};
+use self::support::{App, DEADLINE, Launch, TestProxy, TestTarget, Wire, cue, frames};
 
 const SWITCH: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
 
@@ -84,13 +83,12 @@ fn an_http_2_path_that_is_none_never_reaches_the_app() {
 #[test]
 fn an_http_2_client_that_takes_nothing_does_not_hold_the_app_for_ever() {
     let (told, ended) = channel();
-    let (go, going) = channel::<()>();
-    let going = Mutex::new(going);
+    let (go, cue) = cue();
     let target = TestTarget::start(move |app| {
         app.read_request();
         app.wire
             .send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
-        going.lock().unwrap().recv_timeout(DEADLINE).unwrap();
+        cue.wait();
         while app.wire.try_send(b"5\r\nhello\r\n").is_ok() {}
         told.send(()).unwrap();
     });

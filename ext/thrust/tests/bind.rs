@@ -5,12 +5,12 @@ mod support;
 use std::fs;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 
 use rustix::process::Signal;
 
-use self::support::{Launch, TestTarget, Wire, eventually, free_port};
+use self::support::{Launch, TestTarget, Wire, eventually, free_port, socket_path};
 
 #[test]
 fn several_addresses_are_served_side_by_side() {
@@ -283,13 +283,6 @@ fn refused_until_gone(path: &Path) -> usize {
         Ok(_) => None,
     });
     refused
-}
-
-/// A place for a socket, in a directory that goes away with the first of the two.
-fn socket_path() -> (tempfile::TempDir, PathBuf) {
-    let directory = tempfile::tempdir().expect("a directory");
-    let path = directory.path().join("thrust.sock");
-    (directory, path)
 }
 
 fn on_socket(target: &TestTarget, path: &Path) -> Launch {

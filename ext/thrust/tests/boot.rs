@@ -4,12 +4,8 @@ mod support;
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::thread;
-use std::time::Duration;
 
-use self::support::{Launch, TestProxy, TestTarget, Wire, eventually};
-
-/// A request that is not answered after this long is held; each one that is not would be answered at once.
-const HELD: Duration = Duration::from_millis(50);
+use self::support::{Launch, TestTarget, Wire, eventually, free_port, without_an_app};
 
 #[test]
 fn requests_wait_for_the_app_and_go_on_in_order() {
@@ -18,7 +14,7 @@ fn requests_wait_for_the_app_and_go_on_in_order() {
         .map(|number| {
             let mut client = proxy.connect();
             client.send(format!("GET /{number} HTTP/1.1\r\nHost: a\r\n\r\n"));
-            assert!(client.is_silent_for(HELD));
+            assert!(client.is_held());
             client
         })
         .collect();
@@ -59,6 +55,42 @@ fn whoever_has_waited_for_too_long_is_told_when_to_try_again() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_wait_in_vain_is_told_with_what_the_apps_processes_listen_on() {
+    // It ignores PORT, and listens in a child of its own: a thrust, for want of another server.
+    let script = format!(
+        "THRUSTER_HTTP_PORT={} THRUSTER_TARGET_PORT=0 {} sleep 1000; exit 1",
+        free_port(),
+        env!("CARGO_BIN_EXE_thrust")
+    );
+    let proxy = Launch::shell(&script)
+        .env("THRUSTER_TARGET_PORT", "0")
+        .env("THRUSTER_BOOT_TIMEOUT", "200ms")
+        .env("BAD_GATEWAY_PAGE", "")
+        .start();
+    let inner = proxy.wait_for_logs("Server started", 2);
+    let ports = inner.iter().map(|line| line["http"].as_str().unwrap());
+    let elsewhere = ports
+        .map(str::to_owned)
+        .find(|port| *port != format!(":{}", proxy.port()));
+
+    assert_eq!(proxy.connect().get("/").status(), 503);
+
+    let line = proxy.wait_for_log("Requests have waited for the app in vain; it is to listen on PORT, and its processes listen elsewhere or not yet");
+    let listening = line["listening"].as_str().unwrap();
+    assert!(listening.contains(&elsewhere.unwrap()), "{line}");
+    assert_eq!(line["pid"], proxy.child().as_raw_pid());
+    // Once is enough.
+    assert_eq!(proxy.connect().get("/").status(), 503);
+    assert_eq!(proxy.wait_for_logs("Request", 2).len(), 2);
+    let told = proxy
+        .log_lines()
+        .into_iter()
+        .filter(|other| other["msg"] == line["msg"]);
+    assert_eq!(told.count(), 1);
+}
+
+#[test]
 fn whoever_has_waited_for_too_long_sees_the_operators_page() {
     let directory = tempfile::tempdir().unwrap();
     let page = directory.path().join("502.html");
@@ -85,7 +117,7 @@ fn more_than_may_wait_are_answered_at_once() {
         .map(|_| {
             let mut client = proxy.connect();
             client.send("GET /waits HTTP/1.1\r\nHost: a\r\n\r\n");
-            assert!(client.is_silent_for(HELD));
+            assert!(client.is_held());
             client
         })
         .collect();
@@ -96,7 +128,7 @@ fn more_than_may_wait_are_answered_at_once() {
     let mut next = eventually("a place", || {
         let mut next = proxy.connect();
         next.send("GET /next HTTP/1.1\r\nHost: a\r\n\r\n");
-        next.is_silent_for(HELD).then_some(next)
+        next.is_held().then_some(next)
     });
     let served = serve(port, 2);
 
@@ -112,7 +144,7 @@ fn a_post_whose_client_left_while_it_waited_never_reaches_the_app() {
     leaves.send("POST /leaves HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nbegin");
     let mut stays = proxy.connect();
     stays.send("POST /stays HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi");
-    assert!(stays.is_silent_for(HELD));
+    assert!(stays.is_held());
 
     drop(leaves);
     let line = proxy.wait_for_log("Request");
@@ -128,7 +160,7 @@ fn a_client_that_waits_for_a_100_gets_none_from_an_app_that_is_not_there() {
     let (proxy, port) = without_an_app(|launch| launch);
     let mut client = proxy.connect();
     client.send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
-    assert!(client.is_silent_for(HELD));
+    assert!(client.is_held());
 
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
     let mut app = accept_request(&listener);
@@ -147,7 +179,7 @@ fn an_app_that_goes_away_is_waited_for_again() {
     served.join().unwrap();
 
     client.send("POST /meanwhile HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi");
-    assert!(client.is_silent_for(HELD));
+    assert!(client.is_held());
     let served = serve(port, 1);
 
     assert_eq!(client.read_message().unwrap().text(), "/meanwhile");
@@ -208,20 +240,6 @@ fn in_late_mode_nobody_is_let_in_before_the_app_is_there() {
 
     assert_eq!(Wire::connect(listen).get("/").text(), "/");
     served.join().unwrap();
-}
-
-/// A proxy before a port where nobody listens yet, and that port.
-fn without_an_app(configure: impl FnOnce(Launch) -> Launch) -> (TestProxy, u16) {
-    let port = free_port();
-    let launch = Launch::new(["sleep", "1000"])
-        .env("THRUSTER_TARGET_PORT", port.to_string())
-        .env("BAD_GATEWAY_PAGE", "");
-    (configure(launch).start(), port)
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener.local_addr().expect("it is bound").port()
 }
 
 /// An app that comes up now: answers so many requests, each with its own path and the last on its connection, and

@@ -6,12 +6,11 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
 use serde_json::Value;
 
-use self::support::{Ended, Launch, TestProxy, eventually};
+use self::support::{Ended, Launch, TestProxy, eventually, lets_us};
 
 const NOBODY: u32 = 65534;
 
@@ -154,8 +153,7 @@ fn where_nothing_can_be_written_only_the_sockets_are_missing() {
                     mount --bind $place $place && mount -o remount,bind,ro $place || exit 99; \
                   done; exec \"$@\"";
     let through = ["unshare", "--mount", "sh", "-c", script, "sh"];
-    if !succeeds(Command::new(through[0]).args(&through[1..]).arg("true")) {
-        eprintln!("not tested: this machine does not let us make file systems read-only");
+    if !lets_us("make file systems read-only", through.into_iter().chain(["true"])) {
         return;
     }
 
@@ -177,13 +175,8 @@ fn root_finds_the_thrust_of_somebody_else_and_somebody_else_not_that_of_root() {
     let place = Place::new();
     let as_nobody = ["setpriv", "--reuid=65534", "--clear-groups"];
     fs::set_permissions(place.path(), PermissionsExt::from_mode(0o1777)).unwrap();
-    let binary = env!("CARGO_BIN_EXE_thrust");
-    if !succeeds(
-        Command::new(as_nobody[0])
-            .args(&as_nobody[1..])
-            .args([binary, "--version"]),
-    ) {
-        eprintln!("not tested: this user cannot become another, or the other cannot run {binary}");
+    let tried = [env!("CARGO_BIN_EXE_thrust"), "--version"];
+    if !lets_us("run thrust as another user", as_nobody.into_iter().chain(tried)) {
         return;
     }
     let theirs = place.shell("exec sleep 1000").through(as_nobody).start();
@@ -272,9 +265,4 @@ impl Place {
             }
         })
     }
-}
-
-fn succeeds(command: &mut Command) -> bool {
-    let quiet = command.stdout(Stdio::null()).stderr(Stdio::null());
-    quiet.status().is_ok_and(|status| status.success())
 }

@@ -2,24 +2,21 @@
 
 mod support;
 
-use std::fs;
 use std::net::TcpStream;
-use std::sync::Mutex;
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use self::support::{DEADLINE, Launch, TestTarget, eventually};
+use self::support::{Launch, Signpost, TestTarget, cue, eventually};
 
 #[test]
 fn a_request_under_way_is_finished_and_no_new_one_taken() {
-    let (go, wait) = channel::<()>();
-    let wait = Mutex::new(wait);
+    let (go, cue) = cue();
     let target = TestTarget::start(move |app| {
         app.read_request();
-        wait.lock().unwrap().recv_timeout(DEADLINE).unwrap();
+        cue.wait();
         app.answer("finished");
     });
     let proxy = Launch::before(&target).env("THRUSTER_THREADS", "3").start();
@@ -138,11 +135,10 @@ fn a_third_signal_ends_the_wait_for_clients_too() {
 
 #[test]
 fn the_command_is_told_only_when_requests_are_finished() {
-    let (go, wait) = channel::<()>();
-    let wait = Mutex::new(wait);
+    let (go, cue) = cue();
     let target = TestTarget::start(move |app| {
         app.read_request();
-        wait.lock().unwrap().recv_timeout(DEADLINE).unwrap();
+        cue.wait();
         app.answer("finished");
     });
     let proxy = Launch::shell("trap 'echo told; exit 7' TERM; echo ready; while :; do sleep 0.01; done")
@@ -229,15 +225,14 @@ fn a_command_that_does_not_stop_is_killed_after_the_stop_timeout() {
 #[test]
 fn a_command_that_stops_by_itself_is_not_told_again() {
     // It plays an app that got the signal from whoever signalled us, and stops accepting.
-    let directory = tempfile::tempdir().unwrap();
-    let leave = directory.path().join("leave");
+    let leave = Signpost::new();
     let target = TestTarget::echoing();
     let proxy = Launch::shell(
         r#"trap 'echo told; exit 1' TERM; echo ready; until test -e "$LEAVE"; do sleep 0.01; done; exit 5"#,
     )
     .env("THRUSTER_TARGET_PORT", target.port().to_string())
     .env("THRUSTER_DRAIN_TIMEOUT", "1h")
-    .env("LEAVE", &leave)
+    .env("LEAVE", leave.path())
     .start();
     proxy.wait_for_line("ready");
     proxy.connect().get("/");
@@ -245,7 +240,7 @@ fn a_command_that_stops_by_itself_is_not_told_again() {
 
     proxy.signal(Signal::TERM);
     proxy.wait_for_log("The app stops by itself; not telling it again");
-    fs::write(&leave, "").unwrap();
+    leave.set();
 
     let ended = proxy.wait_exit();
     assert_eq!(ended.code(), Some(5));

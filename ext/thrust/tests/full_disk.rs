@@ -6,11 +6,10 @@ mod support;
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
 
-use self::support::{Launch, TestTarget};
+use self::support::{Launch, TestTarget, lets_us, make_pipe};
 
 const NO_DIRECTORY: &str =
     "Found no directory for control sockets; `thrust status` and `thrust restart` will not find this thrust";
@@ -87,14 +86,7 @@ fn a_disk_that_fills_up_while_we_run_costs_the_sockets_of_later_generations() {
     );
     let elsewhere = tempfile::tempdir().unwrap();
     let go = elsewhere.path().join("go");
-    rustix::fs::mknodat(
-        rustix::fs::CWD,
-        &go,
-        rustix::fs::FileType::Fifo,
-        rustix::fs::Mode::RWXU,
-        0,
-    )
-    .unwrap();
+    make_pipe(&go);
     let proxy = Launch::shell(&script)
         .env("THRUSTER_TARGET_PORT", "0")
         .env("RUNTIME_DIRECTORY", directory.path())
@@ -122,23 +114,14 @@ fn fill(place: &Path) -> String {
     )
 }
 
-/// What starts a program behind mounts of its own, made by these commands; `None`, and a line that says why, where the
-/// system does not let us.
+/// What starts a program behind mounts of its own, made by these commands; `None` where the system does not let us.
 fn with_mounts(commands: &str) -> Option<[String; 6]> {
     let words = |script: &str| ["unshare", "--mount", "sh", "-c", script, "sh"].map(str::to_owned);
     // The program is opened before, because it may lie below one of the mounts.
     let through = words(&format!(
         "exec 9<\"$(command -v \"$1\")\"; shift\n{commands}\nexec /proc/self/fd/9 \"$@\""
     ));
-    let tried = Command::new(&through[0])
-        .args(&through[1..])
-        .arg("env")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    if tried.is_ok_and(|status| status.success()) {
-        return Some(through);
-    }
-    eprintln!("left out: this machine does not let us mount file systems for a test");
-    None
+    // Not `true`, which is a word of the shell's own, without a file.
+    let tried = through.iter().map(String::as_str).chain(["env"]);
+    lets_us("mount file systems for a test", tried).then_some(through)
 }

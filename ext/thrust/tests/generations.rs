@@ -9,7 +9,7 @@ use std::path::Path;
 
 use rustix::process::Signal;
 
-use self::support::{Launch, Terminal, TestTarget, Wire, eventually, free_port, usage};
+use self::support::{Launch, Signpost, Terminal, TestTarget, Wire, eventually, free_port, usage};
 
 const OLD_ENDED: &str = "Old generation ended";
 
@@ -171,8 +171,7 @@ fn the_exit_status_is_that_of_the_current_generation() {
 
 #[test]
 fn our_end_waits_for_an_old_generation_that_is_on_its_way_to_its_own() {
-    let directory = tempfile::tempdir().unwrap();
-    let leave = directory.path().join("leave");
+    let leave = Signpost::new();
     let proxy = Launch::shell(
         r#"case $THRUSTER_CONTROL_SOCKET in
                *-1.sock) trap 'echo told; until test -e "$LEAVE"; do sleep 0.01; done; exit 7' TERM;;
@@ -181,7 +180,7 @@ fn our_end_waits_for_an_old_generation_that_is_on_its_way_to_its_own() {
            echo "app on $PORT"; while :; do sleep 0.01; done"#,
     )
     .env("THRUSTER_TARGET_PORT", "0")
-    .env("LEAVE", &leave)
+    .env("LEAVE", leave.path())
     .start();
     let _first = TestTarget::saying(proxy.app_port(1), "first");
     let restart = proxy.begin_restart(&[]);
@@ -191,7 +190,7 @@ fn our_end_waits_for_an_old_generation_that_is_on_its_way_to_its_own() {
 
     proxy.signal(Signal::TERM);
     proxy.wait_for_log("Server stopping");
-    fs::write(leave, "").unwrap();
+    leave.set();
 
     let ended = proxy.wait_exit();
     assert_eq!(ended.code(), Some(0), "that of the current one");

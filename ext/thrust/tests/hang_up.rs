@@ -2,13 +2,12 @@
 
 mod support;
 
-use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use serde_json::Value;
 
-use self::support::{App, DEADLINE, Launch, TestProxy, TestTarget, Wire};
+use self::support::{App, DEADLINE, Launch, TestProxy, TestTarget, Wire, cue};
 
 /// How a client leaves.
 #[derive(Clone, Copy, Debug)]
@@ -59,12 +58,11 @@ fn a_client_that_leaves_is_missed_while_nobody_reads_what_it_sends() {
 
 #[test]
 fn a_client_that_breaks_an_upload_that_the_app_does_not_read_is_missed() {
-    let (go, wait) = channel::<()>();
-    let wait = Mutex::new(wait);
+    let (go, cue) = cue();
     let (proxy, _target, steps) = before(move |app| {
         app.read_request_head();
         // Not a byte of the body is read before the proxy has given up.
-        wait.lock().unwrap().recv_timeout(DEADLINE).unwrap();
+        cue.wait();
     });
     let mut client = proxy.connect();
     client.hold_little();

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 
-use self::support::{Launch, TestProxy, TestTarget, Wire, eventually, frames, free_port, usage};
+use self::support::{Launch, TestTarget, Wire, eventually, frames, usage, without_an_app};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 const MIB: u64 = 1024 * 1024;
@@ -191,15 +191,6 @@ fn without_descriptors_to_spare_a_boot_and_a_restart_wait_for_those_who_leave() 
     let _next = TestTarget::saying(proxy.app_port(started + 1), "next");
     assert_eq!(restart.wait_exit().code(), Some(0));
     assert_eq!(crowd[0].get("/").text(), "next");
-}
-
-/// A proxy before a port where nobody listens yet, and that port.
-fn without_an_app(configure: impl FnOnce(Launch) -> Launch) -> (TestProxy, u16) {
-    let port = free_port();
-    let launch = Launch::new(["sleep", "1000"])
-        .env("THRUSTER_TARGET_PORT", port.to_string())
-        .env("BAD_GATEWAY_PAGE", "");
-    (configure(launch).start(), port)
 }
 
 /// Whether something has come, without waiting for it.

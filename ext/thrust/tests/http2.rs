@@ -14,7 +14,7 @@ use rustix::process::Signal;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use self::support::{DEADLINE, Launch, Message, TestProxy, TestTarget};
+use self::support::{DEADLINE, Launch, Message, TestProxy, TestTarget, cue};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// An empty SETTINGS frame.
@@ -335,15 +335,14 @@ fn a_connection_without_streams_ends_after_the_idle_timeout_even_if_its_client_i
 #[tokio::test]
 async fn an_answer_that_is_late_in_a_drain_still_arrives_whole() {
     let (told, steps) = channel();
-    let (go, gone) = channel::<()>();
-    let gone = Mutex::new(gone);
+    let (go, cue) = cue();
     let body = "x".repeat(100_000);
     let target = TestTarget::start({
         let body = body.clone();
         move |app| {
             app.read_request();
             told.send(()).unwrap();
-            gone.lock().unwrap().recv_timeout(DEADLINE).unwrap();
+            cue.wait();
             // Longer than a client may take to acknowledge that the connection ends.
             assert!(app.wire.is_silent_for(Duration::from_millis(2500)));
             app.answer(&body);

@@ -9,9 +9,10 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Signal, kill_process};
 use socket2::{Domain, Socket, Type};
 
+use self::support::process::{is_running, pid, state_of};
 use self::support::{Launch, TestTarget, eventually};
 
 /// A server with a worker, as a Puma cluster is: the worker lives as long as its server wants it to.
@@ -96,8 +97,8 @@ fn a_command_that_is_stopped_ends_by_the_stop_timeout_or_by_insisting() {
             .env("THRUSTER_TARGET_PORT", target.port().to_string())
             .env("THRUSTER_STOP_TIMEOUT", if insists { "1h" } else { "100ms" })
             .start();
-        let child = proxy.wait_for_line("stopped as ");
-        eventually("it is stopped", || state_of(&child).filter(|state| state == "T"));
+        let child = pid(&proxy.wait_for_line("stopped as "));
+        eventually("it is stopped", || state_of(child).filter(|state| state == "T"));
         assert_eq!(proxy.connect().get("/").text(), "GET / ");
 
         proxy.signal(Signal::TERM);
@@ -119,9 +120,7 @@ fn an_app_that_takes_no_more_connections_is_told_to_end_all_the_same() {
         .unwrap();
     app.listen(1).unwrap();
     let address = app.local_addr().unwrap().as_socket().unwrap();
-    let proxy = Launch::new(["sleep", "1000"])
-        .env("THRUSTER_TARGET_PORT", address.port().to_string())
-        .start();
+    let proxy = Launch::before_port(address.port()).start();
     eventually("it has accepted once", || {
         (proxy.status()["ready"] == true).then_some(())
     });
@@ -158,15 +157,11 @@ fn killing_the_proxy_ends_a_cluster_and_all_generations() {
 fn a_worker_that_is_killed_is_the_clusters_own_matter() {
     let proxy = Launch::shell(CLUSTER).env("THRUSTER_TARGET_PORT", "0").start();
     let _app = TestTarget::saying(proxy.app_port(1), "served");
-    let worker = proxy.wait_for_line("worker ");
+    let worker = pid(&proxy.wait_for_line("worker "));
     assert_eq!(proxy.connect().get("/").text(), "served");
 
-    kill_process(Pid::from_raw(worker.parse().unwrap()).unwrap(), Signal::KILL).unwrap();
-    eventually("the worker is gone", || match state_of(&worker) {
-        None => Some(()),
-        // Its parent reaps it when it likes.
-        Some(state) => (state == "Z").then_some(()),
-    });
+    kill_process(worker, Signal::KILL).unwrap();
+    eventually("the worker is gone", || (!is_running(worker)).then_some(()));
 
     assert_eq!(proxy.connect().get("/").text(), "served");
     proxy.signal(Signal::TERM);
@@ -205,11 +200,4 @@ fn what_a_killed_proxy_leaves_does_not_keep_the_next_from_its_places() {
         .flat_map(|base| fs::read_dir(base.path()).into_iter().flatten())
         .collect();
     assert!(left.is_empty(), "{left:?}");
-}
-
-/// The state of a process, as `/proc/PID/stat` has it; `None` if it is gone.
-fn state_of(pid: &str) -> Option<String> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (_, rest) = stat.rsplit_once(") ")?;
-    rest.split(' ').next().map(str::to_owned)
 }

@@ -4,12 +4,10 @@
 
 mod support;
 
-use std::fs;
-use std::process::{Command, Stdio};
-
 use rustix::process::{Pid, Signal, kill_process};
 
-use self::support::{Launch, TestProxy, TestTarget, eventually};
+use self::support::process::children_of;
+use self::support::{Launch, Signpost, TestProxy, TestTarget, eventually, lets_us};
 
 #[test]
 fn orphans_are_reaped() {
@@ -78,11 +76,11 @@ fn a_restart_works_and_the_old_generation_is_waited_for_at_our_end() {
         return;
     };
     let directory = tempfile::tempdir().unwrap();
-    let leave = directory.path().join("leave");
+    let leave = Signpost::new();
     let proxy = launch
         .env("THRUSTER_TARGET_PORT", "0")
         .env("RUNTIME_DIRECTORY", directory.path())
-        .env("LEAVE", &leave)
+        .env("LEAVE", leave.path())
         .start();
     let _first = TestTarget::saying(proxy.app_port(1), "first");
     assert_eq!(proxy.connect().get("/").text(), "first");
@@ -100,40 +98,27 @@ fn a_restart_works_and_the_old_generation_is_waited_for_at_our_end() {
     // The system kills whoever is left when the first process ends.
     kill_process(inside(&proxy), Signal::TERM).expect("it is running");
     proxy.wait_for_log("Server stopping");
-    fs::write(leave, "").unwrap();
+    leave.set();
 
     let ended = proxy.wait_exit();
     assert_eq!(ended.code(), Some(12));
     assert!(ended.stdout.contains(&"ends 1".to_owned()), "{ended:?}");
 }
 
-/// Wraps a shell that does this, with the proxy as PID 1; `None`, and a line that says why, where the system does not
-/// let us.
+/// Wraps a shell that does this, with the proxy as PID 1; `None` where the system does not let us.
 fn as_pid_one(script: &str) -> Option<Launch> {
     const UNSHARE: [&str; 4] = ["unshare", "--pid", "--fork", "--mount-proc"];
     const AS_ROOT: [&str; 2] = ["--user", "--map-root-user"];
 
     let privileged = UNSHARE.to_vec();
     let unprivileged = [&UNSHARE[..], &AS_ROOT[..]].concat();
-    for words in [privileged, unprivileged] {
-        let tried = Command::new(words[0])
-            .args(&words[1..])
-            .arg("true")
-            .stderr(Stdio::null())
-            .status();
-        if tried.is_ok_and(|status| status.success()) {
-            return Some(Launch::shell(script).through(words));
-        }
-    }
-    eprintln!("left out: unshare gives us no namespace for pids here");
-    None
+    let allowed = [privileged, unprivileged]
+        .into_iter()
+        .find(|words| lets_us("make a namespace for pids", words.iter().chain(&["true"])));
+    allowed.map(|words| Launch::shell(script).through(words))
 }
 
 /// The proxy itself, by its pid out here: what was started is the program that made the namespace.
 fn inside(proxy: &TestProxy) -> Pid {
-    let outer = proxy.pid().as_raw_pid();
-    eventually("a process in the namespace", || {
-        let children = fs::read_to_string(format!("/proc/{outer}/task/{outer}/children")).ok()?;
-        Pid::from_raw(children.trim().parse().ok()?)
-    })
+    eventually("a process in the namespace", || children_of(proxy.pid()).pop())
 }

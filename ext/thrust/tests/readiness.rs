@@ -3,13 +3,11 @@
 mod support;
 
 use std::sync::Arc;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::channel;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Signal, kill_process};
 
-use self::support::{App, DEADLINE, Launch, Message, TestProxy, TestTarget, eventually, free_port};
+use self::support::{App, Launch, Message, TestProxy, TestTarget, cue, eventually, free_port};
 
 #[test]
 fn the_ready_path_is_ours_on_any_host_for_get_and_head() {
@@ -42,9 +40,7 @@ fn the_ready_path_is_ours_on_any_host_for_get_and_head() {
 #[test]
 fn nobody_is_welcome_before_the_app_accepts() {
     let port = free_port();
-    let proxy = ready_path(Launch::new(["sleep", "1000"]))
-        .env("THRUSTER_TARGET_PORT", port.to_string())
-        .start();
+    let proxy = ready_path(Launch::before_port(port)).start();
 
     let early = ready(&proxy);
     let _target = TestTarget::saying(port, "hello");
@@ -56,11 +52,10 @@ fn nobody_is_welcome_before_the_app_accepts() {
 
 #[test]
 fn nobody_is_welcome_while_requests_are_finished_before_the_end() {
-    let (go, wait) = channel::<()>();
-    let wait = Mutex::new(wait);
+    let (go, cue) = cue();
     let target = TestTarget::start(move |app| {
         app.read_request();
-        wait.lock().unwrap().recv_timeout(DEADLINE).unwrap();
+        cue.wait();
         app.answer("finished");
     });
     let proxy = before(&target).start();
@@ -155,11 +150,10 @@ fn an_app_with_a_health_path_is_ready_once_it_answers_there_below_500() {
 
 #[test]
 fn an_app_that_takes_its_time_to_answer_is_found_ready_however_often_we_are_asked() {
-    let (go, wait) = channel::<()>();
-    let wait = Mutex::new(wait);
+    let (go, cue) = cue();
     let target = TestTarget::start(move |app| {
         app.read_request();
-        wait.lock().unwrap().recv_timeout(DEADLINE).unwrap();
+        cue.wait();
         app.answer("well");
     });
     let proxy = before(&target).env("THRUSTER_HEALTH_PATH", "/health").start();
@@ -185,9 +179,7 @@ fn an_app_that_was_started_again_has_to_show_anew_that_it_is_well() {
     until_ready(&proxy);
 
     drop(first);
-    let child = proxy.status()["child"].as_i64().unwrap();
-    let child = Pid::from_raw(child.try_into().unwrap()).unwrap();
-    kill_process(child, Signal::KILL).unwrap();
+    kill_process(proxy.child(), Signal::KILL).unwrap();
     let well = Arc::new(AtomicBool::new(false));
     let _second = TestTarget::start_on(proxy.app_port(2), {
         let well = well.clone();

@@ -2,13 +2,11 @@
 
 mod support;
 
-use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::Sender;
 use std::thread;
 
-use self::support::{App, DEADLINE, Launch, TestProxy, TestTarget, Wire, eventually};
+use self::support::{App, Launch, TestProxy, TestTarget, Wire, bench_app, cue, eventually};
 
 const SWITCHED: &str = "Restarted: requests go to the new generation";
 const OLD_ENDED: &str = "Old generation ended";
@@ -16,13 +14,7 @@ const SWITCH: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\
 
 #[test]
 fn no_request_fails_over_several_restarts() {
-    let app = Path::new(env!("CARGO_BIN_EXE_thrust")).with_file_name("examples/bench_app");
-    assert!(
-        app.exists(),
-        "build {} first: cargo build --example bench_app",
-        app.display()
-    );
-    let proxy = Launch::new([app])
+    let proxy = Launch::new([bench_app()])
         .env("THRUSTER_TARGET_PORT", "0")
         .env("THRUSTER_THREADS", "2")
         // It does not know HEAD.
@@ -76,13 +68,12 @@ fn no_request_fails_over_several_restarts() {
 
 #[test]
 fn requests_under_way_are_finished_by_the_generation_that_has_them() {
-    let (go, wait) = channel::<()>();
-    let wait = Mutex::new(wait);
+    let (go, cue) = cue();
     let proxy = Launch::generations().env("THRUSTER_DRAIN_TIMEOUT", "1h").start();
     let old = TestTarget::start_on(proxy.app_port(1), move |app| {
         while let Some(request) = app.read_request() {
             if request.target() == "/slow" {
-                wait.lock().unwrap().recv_timeout(DEADLINE).unwrap();
+                cue.wait();
             }
             app.answer(format!("old {}", request.text()));
         }
@@ -117,8 +108,7 @@ fn requests_under_way_are_finished_by_the_generation_that_has_them() {
 #[test]
 fn what_may_last_for_ever_does_not_hold_the_old_generation() {
     let proxy = Launch::generations().env("THRUSTER_DRAIN_TIMEOUT", "1h").start();
-    let (go, wait) = channel::<()>();
-    let wait = Mutex::new(wait);
+    let (go, cue) = cue();
     let _old = TestTarget::start_on(proxy.app_port(1), move |app| {
         let request = app.read_request().unwrap();
         if request.target() == "/tunnel" {
@@ -128,7 +118,7 @@ fn what_may_last_for_ever_does_not_hold_the_old_generation() {
         } else {
             app.wire
                 .send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n");
-            wait.lock().unwrap().recv_timeout(DEADLINE).unwrap();
+            cue.wait();
             app.wire.send("data: 2\n\n");
         }
     });
@@ -244,12 +234,10 @@ fn whoever_gives_up_waiting_does_not_stop_the_restart() {
 
 /// An app that answers each request with `text` once it was told to for that one, and how to tell it.
 fn answering_when_told(text: &'static str) -> (Sender<()>, impl Fn(&mut App) + Send + Sync + 'static) {
-    let (go, wait) = channel();
-    let wait = Mutex::new(wait);
+    let (go, cue) = cue();
     let script = move |app: &mut App| {
         while app.read_request().is_some() {
-            let wait = wait.lock().expect("no holder panics");
-            wait.recv_timeout(DEADLINE).expect("the test tells it in time");
+            cue.wait();
             app.answer(text);
         }
     };

@@ -1,15 +1,16 @@
 //! A restart that fails: the old generation stays, and the command says why.
 
+#![cfg(target_os = "linux")]
+
 mod support;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use self::support::{Launch, TestProxy, TestTarget, eventually};
+use self::support::{Launch, TestProxy, TestTarget, eventually, process, usage, write_script};
 
 /// The first generation lives; what a later one does follows.
 const FIRST_LIVES: &str =
@@ -90,8 +91,8 @@ fn one_that_does_not_end_when_it_has_failed_is_killed() {
     let failed = proxy.restart(&["--timeout", "100ms"]);
 
     assert_eq!(failed.code(), Some(1));
-    let second = proxy.wait_for_line("second ");
-    assert!(!PathBuf::from("/proc").join(second).exists());
+    let second = process::pid(&proxy.wait_for_line("second "));
+    assert_eq!(process::state_of(second), None);
     assert_stays(&proxy);
 }
 
@@ -227,14 +228,9 @@ fn at_our_end_no_restart_is_begun() {
 fn restarts_that_fail_leave_no_process_and_no_descriptor() {
     let (proxy, _first) = later("exit 1");
     proxy.connect().get("/");
-    let descriptors = || {
-        fs::read_dir(format!("/proc/{}/fd", proxy.pid().as_raw_pid()))
-            .unwrap()
-            .count()
-    };
     proxy.restart(&[]);
     let before = eventually("the command's connection is closed", || {
-        let count = descriptors();
+        let count = usage::descriptors(&proxy);
         (proxy.status()["connections"] == 0).then_some(count)
     });
 
@@ -242,10 +238,10 @@ fn restarts_that_fail_leave_no_process_and_no_descriptor() {
         assert_eq!(proxy.restart(&[]).code(), Some(1));
     }
 
-    eventually("no more than before", || (descriptors() <= before).then_some(()));
-    let children =
-        fs::read_to_string(format!("/proc/{0}/task/{0}/children", proxy.pid().as_raw_pid())).unwrap();
-    assert_eq!(children.split_whitespace().count(), 1, "{children}");
+    eventually("no more than before", || {
+        (usage::descriptors(&proxy) <= before).then_some(())
+    });
+    assert_eq!(process::children_of(proxy.pid()), [proxy.child()]);
 }
 
 /// A proxy whose first generation serves; a later one does as `script` says.
@@ -262,8 +258,7 @@ fn later(script: &str) -> (TestProxy, TestTarget) {
 fn server_called_puma(script: &str) -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let puma = directory.path().join("puma");
-    fs::write(&puma, format!("#!/bin/sh\n{script}\n")).expect("the directory is ours");
-    fs::set_permissions(&puma, PermissionsExt::from_mode(0o755)).expect("the directory is ours");
+    write_script(&puma, script);
     (directory, puma)
 }
 

@@ -12,7 +12,7 @@ use std::thread;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use self::support::{Launch, TestProxy, TestTarget, Wire, eventually};
+use self::support::{Launch, TestProxy, TestTarget, Wire, eventually, write_script};
 
 #[test]
 fn it_starts_where_the_name_of_our_directory_leads_by_now() {
@@ -77,12 +77,9 @@ fn a_relative_command_is_the_one_of_the_new_directory() {
     let site = Site::new();
     for release in ["1", "2"] {
         site.release(release);
-        let script =
-            format!("#!/bin/sh\necho said release {release}; echo \"app on $PORT\"; exec sleep 1000\n");
         fs::create_dir(site.path("current/bin")).unwrap();
-        fs::write(site.path("current/bin/app"), script).unwrap();
-        let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        fs::set_permissions(site.path("current/bin/app"), executable).unwrap();
+        let script = says(&format!("release {release}"));
+        write_script(&site.path("current/bin/app"), &script);
     }
     site.release("1");
     let proxy = site.launch(Launch::new(["bin/app"])).start();
@@ -173,7 +170,7 @@ fn an_app_on_an_address_of_this_machine_gets_another_port_there() {
 }
 
 /// A shell that says this and that it waits for its app.
-fn says(what: &'static str) -> String {
+fn says(what: &str) -> String {
     format!(r#"echo "said {what}"; echo "app on $PORT"; exec sleep 1000"#)
 }
 

@@ -8,6 +8,7 @@ use std::fs;
 
 use rustix::process::{Pid, Signal, getpgid, kill_process, kill_process_group};
 
+use self::support::process::{parent_of, pid, state_of};
 use self::support::{Launch, Terminal, TestProxy, eventually};
 
 /// Says which signals it gets, until it is told to end.
@@ -181,22 +182,6 @@ fn app_on(terminal: &Terminal) -> Pid {
     })
 }
 
-fn pid(text: &str) -> Pid {
-    let number = text.trim().parse().ok();
-    number.and_then(Pid::from_raw).expect("a shell knows its pid")
-}
-
-/// The state of a process and what follows it in `/proc/PID/stat` (proc_pid_stat(5)).
-fn stat(pid: Pid) -> Vec<String> {
-    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_pid())).expect("it is running");
-    let (_, rest) = stat.rsplit_once(") ").expect("the name is in parentheses");
-    rest.split_whitespace().map(str::to_owned).collect()
-}
-
 fn is_stopped(process: Pid) -> bool {
-    stat(process)[0] == "T"
-}
-
-fn parent_of(process: Pid) -> Pid {
-    pid(&stat(process)[1])
+    state_of(process).as_deref() == Some("T")
 }

@@ -2,11 +2,10 @@
 
 mod support;
 
-use std::sync::Mutex;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use self::support::{DEADLINE, Launch, TestTarget};
+use self::support::{DEADLINE, Launch, TestTarget, cue};
 
 #[test]
 fn each_piece_of_an_answer_arrives_before_the_next_is_made() {
@@ -18,11 +17,10 @@ fn each_piece_of_an_answer_arrives_before_the_next_is_made() {
         ("Content-Type: text/event-stream", ["data: 1\n\n", "data: 2\n\n"]),
         ("Content-Length: 18", ["data: 1\n\n", "data: 2\n\n"]),
     ] {
-        let (go, wait) = channel();
-        let wait = Mutex::new(wait);
+        let (go, cue) = cue();
         let target = TestTarget::start(move |app| {
             app.read_request();
-            let go_on = || wait.lock().unwrap().recv_timeout(DEADLINE).unwrap();
+            let go_on = || cue.wait();
             app.wire.send(format!("HTTP/1.1 200 OK\r\n{framing}\r\n\r\n"));
             for piece in pieces {
                 go_on();
@@ -106,12 +104,11 @@ fn a_client_that_does_not_read_holds_up_the_app() {
 
 #[test]
 fn an_app_that_does_not_read_holds_up_the_client() {
-    let (go, wait) = channel::<()>();
-    let wait = Mutex::new(wait);
+    let (go, cue) = cue();
     let target = TestTarget::start(move |app| {
         app.wire.hold_little();
         app.read_request_head();
-        wait.lock().unwrap().recv_timeout(DEADLINE).unwrap();
+        cue.wait();
     });
     let proxy = Launch::before(&target).start();
     let mut client = proxy.connect();

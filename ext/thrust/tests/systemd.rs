@@ -3,17 +3,13 @@
 mod support;
 
 use std::fs;
-use std::io;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Mutex;
-use std::sync::mpsc::channel;
 
 use rustix::process::Signal;
-use tempfile::TempDir;
 
-use self::support::{DEADLINE, Launch, TestProxy, TestTarget, eventually, free_port};
+use self::support::{Launch, Manager, TestTarget, cue, eventually, free_port};
 
 /// The directory of the units, as a user of systemd would copy them.
 const UNITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/systemd");
@@ -53,7 +49,7 @@ fn what_the_service_manager_says_is_for_us_and_not_for_the_app() {
 fn the_service_manager_is_told_how_far_we_are() {
     let manager = Manager::new();
     let port = free_port();
-    let proxy = manager.start(Launch::new(["sleep", "1000"]).env("THRUSTER_TARGET_PORT", port.to_string()));
+    let proxy = manager.start(Launch::before_port(port));
     assert_eq!(manager.messages(), [""; 0], "nothing before the app is there");
 
     let _target = TestTarget::saying(port, "hello");
@@ -70,11 +66,10 @@ fn the_service_manager_is_told_how_far_we_are() {
 #[test]
 fn with_a_health_path_the_service_is_started_when_the_app_is_well() {
     let manager = Manager::new();
-    let (go, wait) = channel::<()>();
-    let wait = Mutex::new(wait);
+    let (go, cue) = cue();
     let target = TestTarget::start(move |app| {
         app.read_request();
-        wait.lock().unwrap().recv_timeout(DEADLINE).unwrap();
+        cue.wait();
         app.answer("well");
     });
     let _proxy = manager.start(Launch::before(&target).env("THRUSTER_HEALTH_PATH", "/health"));
@@ -151,47 +146,5 @@ fn systemd_finds_no_fault_in_the_units() {
             assert!(verified.status.success() && !about_ours, "{said}");
         }
         Err(error) => eprintln!("the units are not checked: no systemd-analyze here: {error}"),
-    }
-}
-
-/// A service manager as far as its socket goes.
-struct Manager {
-    directory: TempDir,
-    socket: UnixDatagram,
-}
-
-impl Manager {
-    fn new() -> Self {
-        let directory = tempfile::tempdir().expect("a temporary directory");
-        let socket = UnixDatagram::bind(directory.path().join("notify")).expect("a socket of the test's");
-        Self { directory, socket }
-    }
-
-    fn start(&self, launch: Launch) -> TestProxy {
-        launch
-            .env("NOTIFY_SOCKET", self.directory.path().join("notify"))
-            .start()
-    }
-
-    /// The next message.
-    fn next(&self) -> String {
-        self.receive().expect("a message in time")
-    }
-
-    /// What has come and was not read yet.
-    fn messages(&self) -> Vec<String> {
-        self.socket.set_nonblocking(true).expect("it is a socket");
-        let messages = std::iter::from_fn(|| self.receive().ok()).collect();
-        self.socket.set_nonblocking(false).expect("it is a socket");
-        messages
-    }
-
-    fn receive(&self) -> io::Result<String> {
-        self.socket
-            .set_read_timeout(Some(DEADLINE))
-            .expect("it is not zero");
-        let mut buffer = [0; 256];
-        let length = self.socket.recv(&mut buffer)?;
-        Ok(String::from_utf8_lossy(&buffer[..length]).into_owned())
     }
 }

@@ -3,13 +3,12 @@
 mod support;
 
 use std::fs;
-use std::path::Path;
 
 use rustix::process::{Pid, Signal, getpgid, getpid, kill_process};
 
 #[cfg(target_os = "linux")]
 use self::support::Terminal;
-use self::support::{Launch, TestProxy, TestTarget, eventually, free_port};
+use self::support::{Launch, TestProxy, TestTarget, eventually, free_port, process};
 
 #[test]
 fn the_exit_status_is_the_one_of_the_command() {
@@ -106,7 +105,7 @@ fn killing_the_proxy_ends_the_command() {
 
     proxy.signal(Signal::KILL);
 
-    eventually("the end of the app", || (!is_running(app)).then_some(()));
+    eventually("the end of the app", || (!process::is_running(app)).then_some(()));
 }
 
 #[test]
@@ -158,9 +157,9 @@ fn the_command_reads_our_stdin_and_writes_to_our_stdout_and_stderr() {
 fn the_command_gets_the_descriptors_we_were_started_with_and_none_of_ours() {
     // Not a program that has just been started: its loader still has libraries open.
     let (proxy, app) = app_that("while :; do sleep 0.01; done");
-    let open = |pid: Pid, number: &str| fs::read_link(proc(pid, "fd").join(number)).ok();
+    let open = |pid: Pid, number: &str| fs::read_link(process::path(pid, "fd").join(number)).ok();
 
-    let mut numbers: Vec<_> = fs::read_dir(proc(app, "fd"))
+    let mut numbers: Vec<_> = fs::read_dir(process::path(app, "fd"))
         .expect("the app is running")
         .map(|entry| entry.expect("/proc can be read").file_name())
         .map(|name| name.into_string().expect("a number"))
@@ -191,11 +190,11 @@ fn the_command_gets_the_descriptor_limit_we_were_started_with() {
 #[cfg(target_os = "linux")]
 fn the_command_runs_in_our_directory_and_group_under_the_name_that_was_typed() {
     let proxy = Launch::new(["sleep", "1000"]).start();
-    let app = eventually("the app", || child_of(&proxy));
-    let directory = |pid| fs::read_link(proc(pid, "cwd")).expect("it is running");
+    let app = eventually("the app", || process::children_of(proxy.pid()).pop());
+    let directory = |pid| fs::read_link(process::path(pid, "cwd")).expect("it is running");
 
     eventually("the exec", || {
-        (fs::read(proc(app, "cmdline")).ok()? == b"sleep\x001000\0").then_some(())
+        (fs::read(process::path(app, "cmdline")).ok()? == b"sleep\x001000\0").then_some(())
     });
 
     assert_eq!(getpgid(Some(app)), getpgid(Some(proxy.pid())));
@@ -246,29 +245,6 @@ fn idle_app() -> (TestProxy, Pid) {
 /// A proxy before a shell that does this, and the shell's pid.
 fn app_that(script: &str) -> (TestProxy, Pid) {
     let proxy = Launch::shell(&format!("echo pid $$; {script}")).start();
-    let pid = proxy.wait_for_line("pid ").parse().ok().and_then(Pid::from_raw);
-    (proxy, pid.expect("a shell knows its pid"))
-}
-
-/// A file of the system's about a process.
-fn proc(pid: Pid, name: &str) -> std::path::PathBuf {
-    Path::new("/proc").join(pid.as_raw_pid().to_string()).join(name)
-}
-
-/// Whether the process runs; one that ended and was not reaped yet does not.
-fn is_running(pid: Pid) -> bool {
-    let state = fs::read_to_string(proc(pid, "stat")).ok();
-    state.is_some_and(|state| !state.contains(") Z "))
-}
-
-/// The proxy's only child, once it exists.
-fn child_of(proxy: &TestProxy) -> Option<Pid> {
-    let own = proxy.pid().as_raw_pid();
-    let children = fs::read_to_string(proc(proxy.pid(), &format!("task/{own}/children"))).ok()?;
-    children
-        .split_whitespace()
-        .next()?
-        .parse()
-        .ok()
-        .and_then(Pid::from_raw)
+    let pid = process::pid(&proxy.wait_for_line("pid "));
+    (proxy, pid)
 }

@@ -9,7 +9,13 @@
     reason = "each test file is its own program and uses its part"
 )]
 
+mod cue;
 pub(crate) mod frames;
+mod installed;
+mod machine;
+mod manager;
+mod place;
+pub(crate) mod process;
 mod program;
 mod proxy;
 mod target;
@@ -26,8 +32,15 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, WaitId, WaitIdOptions, WaitIdStatus, waitid};
 
+pub(crate) use self::cue::{Cue, Signpost, cue};
+pub(crate) use self::installed::{Installed, THRUST};
+pub(crate) use self::machine::lets_us;
+pub(crate) use self::manager::Manager;
+#[cfg(target_os = "linux")]
+pub(crate) use self::place::make_pipe;
+pub(crate) use self::place::{bench_app, socket_path, write_script};
 pub(crate) use self::program::thrust;
-pub(crate) use self::proxy::{Ended, Launch, TestProxy};
+pub(crate) use self::proxy::{Ended, Launch, TestProxy, without_an_app};
 pub(crate) use self::target::{App, TestTarget};
 #[cfg(target_os = "linux")]
 pub(crate) use self::terminal::Terminal;

@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle};
 use rustix::process::{Pid, Signal, WaitIdStatus, kill_process, kill_process_group};
 use serde_json::Value;
 
-use super::{TestTarget, Wire, end_of, eventually};
+use super::{TestTarget, Wire, end_of, eventually, free_port};
 
 /// What of the test's own environment the proxy sees: nothing that could configure it.
 const PASSED_ON: [&str; 4] = ["PATH", "HOME", "RUST_BACKTRACE", "LLVM_PROFILE_FILE"];
@@ -50,7 +50,12 @@ impl Launch {
 
     /// Wraps a process that does nothing, before an app that the test plays itself.
     pub(crate) fn before(target: &TestTarget) -> Self {
-        Self::new(["sleep", "1000"]).env("THRUSTER_TARGET_PORT", target.port().to_string())
+        Self::before_port(target.port())
+    }
+
+    /// Like [`Launch::before`], on a port where somebody may listen later.
+    pub(crate) fn before_port(port: u16) -> Self {
+        Self::new(["sleep", "1000"]).env("THRUSTER_TARGET_PORT", port.to_string())
     }
 
     /// Wraps a process that does nothing, in each of its generations: the test plays the app on the port that
@@ -138,6 +143,13 @@ impl Launch {
             stderr,
         }
     }
+}
+
+/// A proxy before a port where nobody listens yet, and that port.
+pub(crate) fn without_an_app(configure: impl FnOnce(Launch) -> Launch) -> (TestProxy, u16) {
+    let port = free_port();
+    let launch = Launch::before_port(port).env("BAD_GATEWAY_PAGE", "");
+    (configure(launch).start(), port)
 }
 
 /// The port in the field `http`, in JSON and in text; `None` where there are Unix sockets only.
@@ -250,10 +262,22 @@ impl TestProxy {
         self.asker("restart", words).spawn()
     }
 
+    /// Runs `thrust restart --self WORDS…` for this proxy to its end.
+    pub(crate) fn upgrade(&self, words: &[&str]) -> Ended {
+        self.restart(&[&["--self"], words].concat())
+    }
+
     /// What `thrust status --json` says of it.
     pub(crate) fn status(&self) -> Value {
         let ended = self.asker("status", &["--json"]).run();
         serde_json::from_str(&ended.stdout.concat()).unwrap_or_else(|_| panic!("no status: {ended:?}"))
+    }
+
+    /// The process of the current generation.
+    pub(crate) fn child(&self) -> Pid {
+        let child = self.status()["child"].as_i64();
+        let number = child.and_then(|number| number.try_into().ok());
+        number.and_then(Pid::from_raw).expect("the app is running")
     }
 
     fn asker(&self, word: &str, words: &[&str]) -> Launch {

@@ -9,6 +9,9 @@ use std::time::Duration;
 
 use super::DEADLINE;
 
+/// A request that is not answered after this long is held; each one that is not would be answered at once.
+const HELD: Duration = Duration::from_millis(50);
+
 /// A connection to the proxy, or one that the proxy made to the app. Everything panics rather than wait too long.
 pub(crate) struct Wire {
     stream: TcpStream,
@@ -212,6 +215,11 @@ impl Wire {
     /// Whether nothing at all comes for `time`: to show that an answer is held back.
     pub(crate) fn is_silent_for(&mut self, time: Duration) -> bool {
         self.ahead.is_empty() && self.fill_within(Some(time)).is_none()
+    }
+
+    /// Whether what was asked on it waits for the app.
+    pub(crate) fn is_held(&mut self) -> bool {
+        self.is_silent_for(HELD)
     }
 
     /// A head without its body; `None` if the connection ends before it begins.
