@@ -80,6 +80,28 @@ fn what_would_not_run_in_our_place_changes_nothing_and_says_why() {
 }
 
 #[test]
+fn after_an_exec_that_failed_a_broken_pipe_still_ends_nobody() {
+    let place = Installed::new();
+    let target = TestTarget::echoing();
+    let proxy = place.before(&target).start();
+    place.ready(&proxy);
+    write_script(
+        &place.launcher(),
+        "echo '{\"thrust\":\"9.9.9\",\"executable\":\"/no/such/thrust\"}'",
+    );
+    assert_eq!(proxy.upgrade(&[]).code(), Some(1));
+
+    proxy.signal(Signal::PIPE);
+
+    assert_eq!(proxy.connect().get("/1").text(), "GET /1 ");
+    proxy.signal(Signal::TERM);
+    assert_eq!(
+        proxy.wait_exit().messages().last().map(String::as_str),
+        Some("Server stopped")
+    );
+}
+
+#[test]
 fn a_trial_that_is_refused_does_not_even_close_a_kept_connection() {
     let place = Installed::new();
     let target = TestTarget::echoing();

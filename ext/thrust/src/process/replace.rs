@@ -15,7 +15,7 @@ use std::process::Command as Builder;
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
 use rustix::process::{Resource, Rlimit, fchdir, getrlimit, setrlimit};
 
-use super::Changes;
+use super::{Changes, spawn};
 
 /// Above stdin, stdout and stderr.
 const FIRST: i32 = 3;
@@ -48,6 +48,7 @@ impl Image {
             Err(error) => return error,
         };
         let failure = self.replace_us(kept);
+        spawn::ignore_broken_pipes();
         for descriptor in kept {
             // It was just marked the other way.
             let _ = fcntl_setfd(descriptor, FdFlags::CLOEXEC);

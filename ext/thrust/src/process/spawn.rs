@@ -127,6 +127,14 @@ pub(crate) fn inherited(number: RawFd) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
+/// Undoes what std has done on the way to an exec of ours that failed: it gives SIGPIPE its default, and our handler is
+/// installed once only. Children have the default even so.
+#[allow(unsafe_code)]
+pub(super) fn ignore_broken_pipes() {
+    // SAFETY: no code of ours runs when a signal is ignored; neither argument is a pointer. It cannot fail for SIGPIPE.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+}
+
 /// Adds what the child does to itself just before exec.
 #[allow(unsafe_code)]
 fn prepare(builder: &mut Builder, parent: Pid, descriptors: Rlimit) {
