@@ -19,12 +19,13 @@ class WrappingTest < SystemTest
     assert_equal 9, server.wait.exitstatus
   end
 
-  test "while the app boots, the page of public/502.html is shown" do
-    server = start_thrust(command: %w[sleep 60], ready: false)
+  test "whoever has waited for too long for a booting app sees the page of public/502.html" do
+    server = start_thrust(command: %w[sleep 60], ready: false, environment: { "THRUSTER_BOOT_TIMEOUT" => "200ms" })
 
     response = server.get("/")
 
-    assert_equal "502", response.code
+    assert_equal "503", response.code
+    assert response["Retry-After"]
     assert_includes response.body, "The app is not there yet"
   end
 
