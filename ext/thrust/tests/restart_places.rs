@@ -118,6 +118,30 @@ fn each_generation_has_a_socket_of_its_own_if_the_first_has_one() {
 }
 
 #[test]
+fn a_relative_socket_is_in_our_directory_wherever_the_app_starts() {
+    let site = Site::new();
+    site.release("1");
+    let current = site.path("current");
+    let proxy = Launch::shell(r#"echo "said $THRUSTER_TARGET_SOCKET none"; exec sleep 1000"#)
+        .env("THRUSTER_TARGET", "unix:app.sock")
+        .env("PWD", &current)
+        .through(["env".as_ref(), "-C".as_ref(), current.as_os_str()])
+        .start();
+    let first = site.path("releases/1/app.sock");
+    serve(&first, "first").unwrap();
+    assert_eq!(proxy.connect().get("/").text(), "first");
+
+    site.release("2");
+    let restart = proxy.begin_restart(&[]);
+    let own = PathBuf::from(proxy.socket(2));
+    let served = serve(&own, "second");
+
+    assert!(own.is_absolute() && served.is_ok(), "{own:?}");
+    assert_eq!(restart.wait_exit().code(), Some(0));
+    assert_eq!(proxy.connect().get("/").text(), "second");
+}
+
+#[test]
 fn the_first_pid_file_holds_the_pid_of_whoever_serves() {
     let site = Site::new();
     site.release("1");

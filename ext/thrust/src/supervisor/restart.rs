@@ -244,10 +244,16 @@ impl Supervisor {
                 host: host.clone(),
                 port,
             }),
-            Target::Unix(path) => Ok(Home {
-                target: Target::Unix(socket_of(path, current.number, number).into()),
-                reservation: None,
-            }),
+            Target::Unix(path) => {
+                let path = socket_of(path, current.number, number);
+                // It may start in another directory than ours, and is asked from ours. A directory of ours that is gone
+                // has no path, and nothing in it can be asked either.
+                let path = std::path::absolute(&path).unwrap_or(path);
+                Ok(Home {
+                    target: Target::Unix(path.into()),
+                    reservation: None,
+                })
+            }
             target @ Target::Host { .. } => Err(RestartError::Elsewhere {
                 target: target.clone(),
             }),
@@ -269,11 +275,13 @@ impl Supervisor {
     }
 }
 
-/// The socket of generation `number`: the first one's path with the number behind it.
+/// The socket of generation `number`: the first one's path with the number behind it. That of `current` has the number
+/// of whichever generation it was made for: one that was started again after a crash is where the one before was.
 fn socket_of(current: &Path, current_number: u64, number: u64) -> PathBuf {
     let current = current.as_os_str().as_bytes();
-    let first = current
-        .strip_suffix(format!(".{current_number}").as_bytes())
+    let first = (2..=current_number)
+        .rev()
+        .find_map(|made_for| current.strip_suffix(format!(".{made_for}").as_bytes()))
         .unwrap_or(current);
     let mut path = OsStr::from_bytes(first).to_owned();
     path.push(format!(".{number}"));
@@ -293,6 +301,19 @@ mod tests {
         assert_eq!(
             socket_of(Path::new("/run/app.sock.2"), 2, 3),
             Path::new("/run/app.sock.3")
+        );
+    }
+
+    #[test]
+    fn a_crash_between_two_restarts_does_not_lengthen_the_path() {
+        assert_eq!(
+            socket_of(Path::new("/run/app.sock.3"), 4, 5),
+            Path::new("/run/app.sock.5")
+        );
+        assert_eq!(
+            socket_of(Path::new("/run/app.9"), 1, 2),
+            Path::new("/run/app.9.2"),
+            "a number of the operator's own"
         );
     }
 }
