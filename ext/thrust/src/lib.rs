@@ -33,3 +33,4 @@ mod threads;
 mod timer;
 pub mod trial;
 mod upstream;
+mod working_directory;

@@ -18,10 +18,7 @@ mod underway;
 mod upgrade;
 
 use std::cell::{Cell, RefCell};
-use std::env;
-use std::fs;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,6 +40,7 @@ use crate::process::systemd::Notify;
 use crate::process::{Command, Reaper, Signals, StartError};
 use crate::service::Service;
 use crate::service::health::Check;
+use crate::working_directory;
 
 /// The exit status when we, and not the wrapped process, are the reason for the end.
 pub(crate) const FAILURE: u8 = 1;
@@ -89,7 +87,7 @@ impl Plan {
         Self {
             command,
             descriptors,
-            directory: config.directory.clone().or_else(directory_as_named),
+            directory: config.directory.clone().or_else(working_directory::as_called),
             check: Check::new(config.health_path.as_deref(), &config.health_host),
             checked_at_boot: config.health_path.is_some(),
             boot_timeout: config.boot_timeout,
@@ -99,17 +97,6 @@ impl Plan {
             restart_enabled: config.restart_enabled,
         }
     }
-}
-
-/// Our working directory under the name that whoever started us had for it: a link to it, such as Capistrano's
-/// `current`, may lead to a newer release later.
-fn directory_as_named() -> Option<PathBuf> {
-    let named = PathBuf::from(env::var_os("PWD")?);
-    let is_ours = |named: &Path| {
-        let (named, ours) = (fs::metadata(named).ok()?, fs::metadata(".").ok()?);
-        Some((named.dev(), named.ino()) == (ours.dev(), ours.ino()))
-    };
-    (named.is_absolute() && is_ours(&named) == Some(true)).then_some(named)
 }
 
 /// How far we are, for those who ask.

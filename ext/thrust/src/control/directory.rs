@@ -17,6 +17,8 @@ use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags};
 use rustix::io::FdFlags;
 use serde::{Deserialize, Serialize};
 
+use crate::working_directory;
+
 /// Says whose directory it is. Written after the lock was taken, so that an unlocked directory with it is dead.
 pub(super) const ABOUT: &str = "thrust.json";
 
@@ -190,17 +192,10 @@ impl About {
         let physical = env::current_dir()?;
         Ok(Self {
             pid: std::process::id(),
-            directory: called(&physical).unwrap_or_else(|| physical.clone()),
+            directory: working_directory::as_called().unwrap_or_else(|| physical.clone()),
             physical,
         })
     }
-}
-
-/// `$PWD`, if that is a name of this directory.
-pub(super) fn called(physical: &Path) -> Option<PathBuf> {
-    let called = PathBuf::from(env::var_os("PWD")?);
-    let is_it = called.is_absolute() && called.canonicalize().is_ok_and(|path| path == physical);
-    is_it.then_some(called)
 }
 
 /// The runtime directories, the best first: systemd's for the unit, the session's, the system's for root, those for

@@ -15,7 +15,8 @@ use std::time::{Duration, SystemTime};
 use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags};
 
 use super::SOCKET;
-use super::directory::{ABOUT, About, Directory, called, empty, is_alive, open_private, places};
+use super::directory::{ABOUT, About, Directory, empty, is_alive, open_private, places};
+use crate::working_directory;
 
 /// How long a directory without a word about its owner is left alone: that thrust may just be starting.
 const STARTING: Duration = Duration::from_secs(60);
@@ -119,7 +120,10 @@ fn here() -> Vec<PathBuf> {
     let Ok(physical) = env::current_dir() else {
         return Vec::new();
     };
-    called(&physical).into_iter().chain([physical]).collect()
+    working_directory::as_called()
+        .into_iter()
+        .chain([physical])
+        .collect()
 }
 
 impl Running {
