@@ -106,11 +106,7 @@ impl Supervisor {
         self.progress.state.set(State::Stopping);
         if let Some(limit) = self.plan.stop_timeout {
             sleep(limit).await;
-            tracing::warn!(
-                pid = current.pid(),
-                "Upstream process did not end within {limit:?}; killing it"
-            );
-            current.kill();
+            current.kill_after(limit);
         }
     }
 

@@ -5,12 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use rustix::process::Signal;
+use tokio::time::timeout;
 
 use super::{Supervisor, pid_file};
 use crate::ports::{self, Reservation};
-use crate::process::{self, Changes, Process, Start, StartError, Stop};
+use crate::process::{self, Changes, End, Process, Start, StartError, Stop};
 use crate::upstream::Target;
 
 /// The variable that tells Ruby where the app's Gemfile is.
@@ -175,6 +177,33 @@ impl Generation {
         if let Err(error) = self.process.signal(Signal::KILL) {
             tracing::error!(%error, "Failed to kill upstream process");
         }
+    }
+
+    /// Tells the child to end, if it has not ended, and kills it if that takes longer than `limit`. Returns how it ended.
+    pub(super) async fn stop(&self, limit: Option<Duration>) -> End {
+        if self.process.end().is_none() {
+            self.relay(Stop::Terminate);
+        }
+        let ended = self.process.ended();
+        match limit {
+            None => ended.await,
+            Some(limit) => match timeout(limit, ended).await {
+                Ok(end) => end,
+                Err(_) => {
+                    self.kill_after(limit);
+                    self.process.ended().await
+                }
+            },
+        }
+    }
+
+    /// Ends the child because it has not ended by itself within `limit`.
+    pub(super) fn kill_after(&self, limit: Duration) {
+        tracing::warn!(
+            pid = self.pid(),
+            "Upstream process did not end within {limit:?}; killing it"
+        );
+        self.kill();
     }
 
     /// Removes the pid file that it was told to write, once it has ended: it may not have come to that.

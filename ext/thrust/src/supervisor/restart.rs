@@ -105,14 +105,7 @@ impl Candidate {
     /// Waits for its end, and kills it if that takes too long. Then nothing is left of it.
     async fn stop(self) {
         let generation = self.generation();
-        generation.relay(Stop::Terminate);
-        if tokio::time::timeout(ABANDONED, generation.process.ended())
-            .await
-            .is_err()
-        {
-            generation.kill();
-            generation.process.ended().await;
-        }
+        generation.stop(Some(ABANDONED)).await;
         generation.remove_pid_file();
     }
 }

@@ -1,7 +1,6 @@
 //! The end of a generation that was replaced: drained, told to end, and its end only logged.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use thrust_api::message::{Outcome, Previous as Shown, Restarted, Step};
 use tokio::sync::Notify;
@@ -10,7 +9,6 @@ use tokio::time::timeout;
 use super::Supervisor;
 use super::generation::Generation;
 use super::restart::Switched;
-use crate::process::Stop;
 use crate::service::Retired;
 
 /// Generations that were replaced and have not ended yet, the oldest first.
@@ -134,37 +132,16 @@ impl Supervisor {
                 format!("generation {} is told to end", old.generation.number),
             );
             reply.ok(Outcome::Restarted(outcome));
-            end(&old.generation, stop).await;
+            let end = old.generation.stop(stop).await;
+            tracing::info!(
+                generation = old.generation.number,
+                pid = old.generation.pid(),
+                how = %end,
+                "Old generation ended"
+            );
             old.generation.remove_pid_file();
             pid_files.restore();
             previous.remove(&old);
         });
     }
-}
-
-async fn end(generation: &Generation, stop_timeout: Option<Duration>) {
-    if generation.process.end().is_none() {
-        generation.relay(Stop::Terminate);
-    }
-    let ended = generation.process.ended();
-    let end = match stop_timeout {
-        None => ended.await,
-        Some(limit) => match timeout(limit, ended).await {
-            Ok(end) => end,
-            Err(_) => {
-                tracing::warn!(
-                    pid = generation.pid(),
-                    "Upstream process did not end within {limit:?}; killing it"
-                );
-                generation.kill();
-                generation.process.ended().await
-            }
-        },
-    };
-    tracing::info!(
-        generation = generation.number,
-        pid = generation.pid(),
-        how = %end,
-        "Old generation ended"
-    );
 }
