@@ -53,7 +53,7 @@ pub(crate) enum Admission {
 /// Accepts on all `listeners` as `admission` says, on the runtime of the main thread. Returns the listeners once they
 /// are to be handed on, and none once they are closed.
 ///
-/// A connection stays here unless another core has at least two fewer: handing one over costs more than it saves.
+/// A connection stays here unless another core has at least two fewer: moving one costs more than it saves.
 pub(crate) async fn accept(
     listeners: Vec<AsyncFd<Listener>>,
     here: &Arc<Core>,
@@ -169,7 +169,7 @@ enum Turn {
 fn accept_turn(listener: &Listener, here: &Arc<Core>, others: &[Handle]) -> Turn {
     for _ in 0..TURN {
         match accept_one(listener) {
-            Ok(accepted) => hand_over(accepted, here, others),
+            Ok(accepted) => give_to_core(accepted, here, others),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Turn::NobodyWaits,
             // The client left before we came to it.
             Err(error)
@@ -204,7 +204,7 @@ fn accept_one(listener: &Listener) -> io::Result<Accepted> {
     Ok(Accepted { socket, peer })
 }
 
-fn hand_over(accepted: Accepted, here: &Arc<Core>, others: &[Handle]) {
+fn give_to_core(accepted: Accepted, here: &Arc<Core>, others: &[Handle]) {
     let idlest = others
         .iter()
         .min_by_key(|other| other.core.load())

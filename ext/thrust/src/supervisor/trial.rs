@@ -113,7 +113,7 @@ impl Supervisor {
             Ok(heard) => heard,
             Err(source) => return Err(TrialError::Start { launcher, source }),
         };
-        let candidate = Candidate(heard.process.clone());
+        let trial = TrialStart(heard.process.clone());
         let (printed, errors) = (RefCell::default(), RefCell::default());
         let listened = tokio::time::timeout(limit, listen(heard, &printed, &errors)).await;
         let text = |bytes: RefCell<Vec<u8>>| String::from_utf8_lossy(&bytes.into_inner()).into_owned();
@@ -133,8 +133,8 @@ impl Supervisor {
                 errors: text(errors),
             }),
             Err(_) => {
-                candidate.kill();
-                candidate.0.ended().await;
+                trial.kill();
+                trial.0.ended().await;
                 Err(TrialError::TimedOut {
                     launcher,
                     limit,
@@ -170,17 +170,17 @@ fn our_path() -> Option<PathBuf> {
     Some(OsString::from_vec(path.to_vec()).into())
 }
 
-/// A trial start: killed when it is dropped.
-struct Candidate(Process);
+/// What is tried: killed when it is dropped.
+struct TrialStart(Process);
 
-impl Candidate {
+impl TrialStart {
     fn kill(&self) {
         // Fails if it has ended.
         let _ = self.0.signal(Signal::KILL);
     }
 }
 
-impl Drop for Candidate {
+impl Drop for TrialStart {
     fn drop(&mut self) {
         self.kill();
     }
