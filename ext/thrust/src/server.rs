@@ -104,6 +104,8 @@ fn start(config: &Config, origin: Origin, plan: &Arc<Plan>, log: &Log) -> Result
         let reaper = Reaper::start().map_err(denied("signals"))?;
         here.flush_log_in_time();
         let is_awaited = config.boot_mode == BootMode::Late && matches!(beginning, Beginning::Boot(_));
+        // First: whoever reads that the server has started may ask it.
+        let (beginning, progress, (control, mut asked)) = prepare(beginning);
         if !is_awaited && let Err(error) = front.open() {
             error.log();
             return Ok((Finish::Exit(FAILURE), signals));
@@ -113,7 +115,6 @@ fn start(config: &Config, origin: Origin, plan: &Arc<Plan>, log: &Log) -> Result
             let notify = notify.clone();
             async move { notify.answer_watchdog().await }
         });
-        let (beginning, progress, (control, mut asked)) = prepare(beginning);
         let supervisor = Supervisor {
             plan: plan.clone(),
             service: service.clone(),
