@@ -11,7 +11,9 @@ use std::thread;
 
 use rustix::process::Signal;
 
-use self::support::{Installed, THRUST, TestTarget, bench_app, make_pipe, process, write_script};
+use self::support::{
+    Installed, Launch, THRUST, TestTarget, bench_app, eventually, make_pipe, process, write_script,
+};
 
 #[test]
 fn what_would_not_run_in_our_place_changes_nothing_and_says_why() {
@@ -178,14 +180,8 @@ fn an_app_that_ends_meanwhile_ends_thrust_with_its_status() {
         app.read_request();
         app.wire.read_to_end();
     });
-    let fifo = place.path().join("fifo");
-    make_pipe(&fifo);
-    let proxy = place
-        .wrap([
-            "sh",
-            "-c",
-            &format!("read status < {}; exit $status", fifo.display()),
-        ])
+    let (app, end_app) = that_ends(&place);
+    let proxy = app
         .env("THRUSTER_TARGET_PORT", target.port().to_string())
         .env("THRUSTER_DRAIN_TIMEOUT", "1")
         .start();
@@ -197,10 +193,75 @@ fn an_app_that_ends_meanwhile_ends_thrust_with_its_status() {
     thread::scope(|scope| {
         let told = scope.spawn(|| proxy.upgrade(&[]));
         proxy.wait_for_log("Told to become another thrust; finishing requests first");
-        let mut fifo = fs::File::options().write(true).open(&fifo).unwrap();
-        fifo.write_all(b"9\n").unwrap();
+        end_app("9");
         told.join().unwrap();
     });
     proxy.wait_for_log("Took the place of another thrust");
     assert_eq!(proxy.wait_exit().code(), Some(9));
+}
+
+#[test]
+fn whoever_waits_for_an_app_that_went_away_meanwhile_is_told_so() {
+    let place = Installed::new();
+    let target = TestTarget::echoing();
+    let proxy = place.before(&target).env("THRUSTER_DRAIN_TIMEOUT", "1").start();
+    place.ready(&proxy);
+    let mut late = proxy.connect();
+    late.send("GET / HTTP/1.1\r\n");
+
+    thread::scope(|scope| {
+        let told = scope.spawn(|| proxy.upgrade(&[]));
+        proxy.wait_for_log("Told to become another thrust; finishing requests first");
+        drop(target);
+        late.send("Host: a\r\n\r\n");
+
+        let answer = late.read_message().unwrap();
+        assert_eq!(answer.status(), 503);
+        assert!(answer.header("retry-after").is_some());
+        assert_eq!(told.join().unwrap().code(), Some(0));
+    });
+}
+
+#[test]
+fn nobody_waits_for_an_app_that_ended_meanwhile() {
+    let place = Installed::new();
+    let target = TestTarget::echoing();
+    let (app, end_app) = that_ends(&place);
+    let proxy = app
+        .env("THRUSTER_TARGET_PORT", target.port().to_string())
+        .env("THRUSTER_DRAIN_TIMEOUT", "1000")
+        .start();
+    place.ready(&proxy);
+    let mut late = proxy.connect();
+    late.send("GET / HTTP/1.1\r\n");
+
+    thread::scope(|scope| {
+        let told = scope.spawn(|| proxy.upgrade(&[]));
+        proxy.wait_for_log("Told to become another thrust; finishing requests first");
+        drop(target);
+        late.send("Host: a\r\n\r\n");
+        eventually("a request that waits", || {
+            (proxy.status()["held"] == 1).then_some(())
+        });
+        end_app("9");
+
+        assert_eq!(late.read_message().unwrap().status(), 503);
+        told.join().unwrap();
+    });
+    assert_eq!(proxy.wait_exit().code(), Some(9));
+}
+
+/// A command that ends with a status when it is told one.
+fn that_ends(place: &Installed) -> (Launch, impl Fn(&str)) {
+    let fifo = place.path().join("fifo");
+    make_pipe(&fifo);
+    let script = format!("read status < {}; exit $status", fifo.display());
+    let end = move |status: &str| {
+        let mut fifo = fs::File::options()
+            .write(true)
+            .open(&fifo)
+            .expect("somebody reads");
+        writeln!(fifo, "{status}").expect("somebody reads");
+    };
+    (place.wrap(["sh", "-c", &script]), end)
 }

@@ -17,7 +17,7 @@ use crate::control::Asked;
 use crate::process::{Signals, Stop, Told, terminal};
 
 /// What clients have at least to take the last bytes once the app has ended, and whatever that ended with it.
-const LAST_BYTES: Duration = Duration::from_secs(1);
+pub(super) const LAST_BYTES: Duration = Duration::from_secs(1);
 /// How long an app may take to show that whoever signalled us has signalled it, too.
 const SETTLING: Duration = Duration::from_millis(250);
 /// How often it is looked at meanwhile.

@@ -198,7 +198,10 @@ impl Keeper<'_> {
             }
             Asking::Upgrade { timeout } => match supervisor.excludes_upgrade() {
                 Some((kind, message)) => reply.error(kind, message),
-                None => self.upgrade.begin(supervisor.upgrade(timeout, reply)),
+                None => {
+                    let current = self.current.clone();
+                    self.upgrade.begin(supervisor.upgrade(current, timeout, reply));
+                }
             },
         }
     }

@@ -9,6 +9,7 @@ use std::env;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::PathBuf;
+use std::pin::pin;
 use std::process;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use rustix::process::{Signal, getpid, kill_process};
 use thrust_api::message::{FailureKind, Outcome, Step, Upgraded};
 
+use super::ending::LAST_BYTES;
 use super::generation::{Generation, Home};
 use super::trial::LAUNCHER;
 use super::underway::Underway;
@@ -74,7 +76,12 @@ impl Supervisor {
 
     /// Makes everything ready for another program in our place. `None` if that failed, which `reply` was told; then
     /// nothing has changed.
-    pub(super) async fn upgrade(&self, timeout: Option<Duration>, reply: Replier) -> Option<Ready> {
+    pub(super) async fn upgrade(
+        &self,
+        current: Arc<Generation>,
+        timeout: Option<Duration>,
+        reply: Replier,
+    ) -> Option<Ready> {
         reply.progress(Step::Trying, "trying the new thrust beside the running one");
         let tried = self.try_out(timeout.unwrap_or(TRIAL)).await;
         let answer = match tried {
@@ -86,7 +93,11 @@ impl Supervisor {
                 return None;
             }
         };
-        // The app may have gone away meanwhile.
+        // The app may have gone away meanwhile, and another one come.
+        if current.process.end().is_some() {
+            reply.error(FailureKind::Unavailable, "the app has ended meanwhile; ask again");
+            return None;
+        }
         if let Some((kind, message)) = self.excludes_upgrade() {
             reply.error(kind, message);
             return None;
@@ -102,9 +113,7 @@ impl Supervisor {
             Step::Draining,
             format!("finishing what {} connections carry", self.front.connections()),
         );
-        self.front
-            .drain_with_event_streams(self.plan.drain_timeout, EVENT_STREAMS)
-            .await;
+        self.finish_requests(&current).await;
         let closed = self.front.give_up();
         reply.progress(
             Step::Replacing,
@@ -119,6 +128,27 @@ impl Supervisor {
             closed: closed as u64,
             asker: reply.into_inherited().await,
         })
+    }
+
+    /// Finishes what is under way, as far as it can be before another program goes on.
+    async fn finish_requests(&self, current: &Generation) {
+        let drained = self
+            .front
+            .drain_with_event_streams(self.plan.drain_timeout, EVENT_STREAMS);
+        let mut drained = pin!(drained);
+        tokio::select! {
+            () = &mut drained => {}
+            _ = current.process.ended() => {
+                // Only the next program starts it again, and whoever is connected to us waits for it in vain.
+                self.service.give_up();
+                drained.await;
+            }
+        }
+        if self.service.held() > 0 {
+            // They can try again, which a connection that just ends would not tell them.
+            self.service.give_up();
+            self.front.drain(LAST_BYTES).await;
+        }
     }
 
     /// Packs up everything. Nothing is served any more, and nobody is answered.
