@@ -71,6 +71,7 @@ pub fn run(config: &Config, mut origin: Origin, command: Vec<OsString>, log: &Lo
 /// One round of serving, on a runtime of its own.
 fn start(config: &Config, origin: Origin, plan: &Arc<Plan>, log: &Log) -> Result<(Finish, Signals), Denied> {
     let runtime = runtime().map_err(denied("event loop"))?;
+    let mut signals = signals(&runtime)?;
     let (listeners, target, beginning) = match origin {
         Origin::Fresh(ports) => {
             let target = Target::from(&ports.target);
@@ -100,7 +101,6 @@ fn start(config: &Config, origin: Origin, plan: &Arc<Plan>, log: &Log) -> Result
     let front = Arc::new(Front::new(here.clone(), others, listeners));
 
     let ended = runtime.block_on(async {
-        let mut signals = Signals::new().map_err(denied("signals"))?;
         let reaper = Reaper::start().map_err(denied("signals"))?;
         here.flush_log_in_time();
         let is_awaited = config.boot_mode == BootMode::Late && matches!(beginning, Beginning::Boot(_));
@@ -108,7 +108,7 @@ fn start(config: &Config, origin: Origin, plan: &Arc<Plan>, log: &Log) -> Result
         let (beginning, progress, (control, mut asked)) = prepare(beginning);
         if !is_awaited && let Err(error) = front.open() {
             error.log();
-            return Ok((Finish::Exit(FAILURE), signals));
+            return Ok(Finish::Exit(FAILURE));
         }
         let notify = Arc::new(Notify::inherited());
         tokio::spawn({
@@ -124,14 +124,13 @@ fn start(config: &Config, origin: Origin, plan: &Arc<Plan>, log: &Log) -> Result
             control: RefCell::new(control),
             progress,
         };
-        let finish = supervisor.run(beginning, &mut signals, &mut asked).await;
-        Ok((finish, signals))
+        Ok(supervisor.run(beginning, &mut signals, &mut asked).await)
     });
     // Ends what did not end in time, and with it the last log lines are written.
     drop(runtime);
-    let ended = ended?;
+    let finish = ended?;
     front.join();
-    Ok(ended)
+    Ok((finish, signals))
 }
 
 type Listening = (Control, mpsc::Receiver<Asked>);
@@ -150,6 +149,13 @@ fn prepare(mut beginning: Beginning) -> (Beginning, Progress, Listening) {
     });
     let listening = adopted.unwrap_or_else(|| Control::start(Directory::open()));
     (beginning, Progress::since(uptime), listening)
+}
+
+/// Takes signals from now on. Call it before there are other cores: a signal that comes between a handler and its receiver
+/// is kept until a runtime turns, and theirs would turn at once, and tell nobody.
+fn signals(runtime: &Runtime) -> Result<Signals, Denied> {
+    let _context = runtime.enter();
+    Signals::new().map_err(denied("signals"))
 }
 
 /// The signals that have come since the runtime they were awaited on has ended.
