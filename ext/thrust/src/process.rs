@@ -27,7 +27,7 @@ use self::error::StartFault;
 pub(crate) use self::reaper::{Process, Reaper};
 pub(crate) use self::replace::{Image, in_a_row};
 pub(crate) use self::signals::{Signals, Stop, Told};
-pub(crate) use self::spawn::{Changes, Start, inherited};
+pub(crate) use self::spawn::{Changes, Start, admit_signals, inherited};
 
 /// The command line of the wrapped process: the words after our own options.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -20,7 +20,7 @@ use crate::hand_over::HandOver;
 use crate::log::Log;
 use crate::ports::{Bound, Ports};
 use crate::process::systemd::Notify;
-use crate::process::{Reaper, Signals};
+use crate::process::{self, Reaper, Signals};
 use crate::service::Service;
 use crate::stages::error_pages::ErrorPages;
 use crate::supervisor::{Beginning, FAILURE, Finish, Home, Plan, Progress, Supervisor};
@@ -72,6 +72,10 @@ pub fn run(config: &Config, mut origin: Origin, command: Vec<OsString>, log: &Lo
 fn start(config: &Config, origin: Origin, plan: &Arc<Plan>, log: &Log) -> Result<(Finish, Signals), Denied> {
     let runtime = runtime().map_err(denied("event loop"))?;
     let mut signals = signals(&runtime)?;
+    if let Origin::Inherited { .. } = origin {
+        // Before the cores have their threads, which would go on without them.
+        process::admit_signals();
+    }
     let (listeners, target, beginning) = match origin {
         Origin::Fresh(ports) => {
             let target = Target::from(&ports.target);

@@ -7,7 +7,9 @@ mod support;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
+use std::time::Duration;
 
 use rustix::process::{Signal, geteuid, test_kill_process};
 use serde_json::Value;
@@ -196,6 +198,32 @@ fn the_app_can_be_restarted_afterwards_and_does_not_outlive_a_kill() {
     let second = proxy.child();
     proxy.signal(Signal::KILL);
     eventually("the app's end", || is_gone(second));
+}
+
+#[test]
+fn signals_for_the_app_do_no_harm_whenever_they_come() {
+    let place = Installed::new();
+    let proxy = place
+        .shell("trap 'echo reopened' HUP; trap 'kill $!; exit 7' TERM; while :; do sleep 0.05; done")
+        .start();
+    place.ready(&proxy);
+    let (stop, stopped) = channel::<()>();
+
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let stopped = stopped;
+            while stopped.recv_timeout(Duration::from_millis(1)) == Err(RecvTimeoutError::Timeout) {
+                proxy.signal(Signal::HUP);
+            }
+        });
+        let told: Vec<_> = (0..3).map(|_| proxy.upgrade(&[]).code()).collect();
+        drop(stop);
+        assert_eq!(told, [Some(0); 3]);
+    });
+
+    proxy.wait_for_line("reopened");
+    proxy.signal(Signal::TERM);
+    assert_eq!(proxy.wait_exit().code(), Some(7));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Puts another program in our place, in this very process.
 //!
-//! Pid, children and the descriptors that are left open stay; threads, memory and signal handlers go. Should it fail,
-//! everything is again as it was.
+//! Pid, children and the descriptors that are left open stay; threads, memory and signal handlers go. Signals wait until
+//! the next program [lets them in](super::admit_signals). Should it fail, everything is again as it was.
 
 use std::env;
 use std::ffi::OsString;
@@ -47,8 +47,11 @@ impl Image {
             Ok(here) => here,
             Err(error) => return error,
         };
+        // Until the next program has its handlers they would end it, and the app with it.
+        spawn::hold_signals();
         let failure = self.replace_us(kept);
         spawn::ignore_broken_pipes();
+        spawn::admit_signals();
         for descriptor in kept {
             // It was just marked the other way.
             let _ = fcntl_setfd(descriptor, FdFlags::CLOEXEC);

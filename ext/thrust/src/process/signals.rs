@@ -20,6 +20,20 @@ use tokio::signal::unix::{self, SignalKind, signal};
 
 use super::terminal;
 
+/// All of them but PIPE, which Rust's own start ignores.
+pub(super) const HANDLED: [Signal; 10] = [
+    Signal::INT,
+    Signal::TERM,
+    Signal::HUP,
+    Signal::QUIT,
+    Signal::USR1,
+    Signal::USR2,
+    Signal::TTIN,
+    Signal::TTOU,
+    Signal::WINCH,
+    Signal::ALARM,
+];
+
 /// A signal that we have received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Told {

@@ -5,10 +5,12 @@
 
 use std::ffi::OsString;
 use std::io::{self, PipeWriter};
+use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command as Builder, Stdio};
+use std::ptr;
 
 use rustix::io::{FdFlags, fcntl_getfd, fcntl_setfd};
 use rustix::process::{Pid, Resource, Rlimit, getpid, setrlimit};
@@ -125,6 +127,36 @@ pub(crate) fn inherited(number: RawFd) -> io::Result<OwnedFd> {
     // SAFETY: nobody in this program owns it: whatever we or our libraries open is closed on exec, and until a moment ago
     // this was not.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+/// Has the signals that mean something to us wait, on this thread and in whatever program it becomes, until they are
+/// [let in](admit_signals) again.
+#[allow(unsafe_code)]
+pub(super) fn hold_signals() {
+    // SAFETY: as in `meaningful`, which made it.
+    unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &meaningful(), ptr::null_mut()) };
+}
+
+/// Lets in signals that were held, those first that wait. Have their handlers installed by then.
+#[allow(unsafe_code)]
+pub(crate) fn admit_signals() {
+    // SAFETY: as in `meaningful`, which made it.
+    unsafe { libc::pthread_sigmask(libc::SIG_UNBLOCK, &meaningful(), ptr::null_mut()) };
+}
+
+/// What else than our end a signal may mean. SIGCHLD needs not wait: what has ended is looked for at every start.
+#[allow(unsafe_code)]
+fn meaningful() -> libc::sigset_t {
+    let mut set = MaybeUninit::uninit();
+    // SAFETY: the first call makes a set of whatever was there, and the others change it. All pointers are to it, and
+    // all numbers are of signals, which is all that can be wrong.
+    unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        for signal in super::signals::HANDLED {
+            libc::sigaddset(set.as_mut_ptr(), signal.as_raw());
+        }
+        set.assume_init()
+    }
 }
 
 /// Undoes what std has done on the way to an exec of ours that failed: it gives SIGPIPE its default, and our handler is
