@@ -181,13 +181,14 @@ fn prepare(builder: &mut Builder, parent: Pid, descriptors: Rlimit) {
 }
 
 /// Asks for SIGTERM when the parent dies, and fails if it has died already.
-///
-/// Must come last: until exec the child has our signal handlers, and a SIGTERM that they take is lost. From exec on it
-/// meets the default, even if it came while the call was under way.
 #[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
 fn die_with(parent: Pid) -> io::Result<()> {
     use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 
+    // Until exec the child has our handlers, which would take the signal and do nothing about it.
+    // SAFETY: no code of ours runs for a default; neither argument is a pointer. It cannot fail for SIGTERM.
+    unsafe { libc::signal(libc::SIGTERM, libc::SIG_DFL) };
     set_parent_process_death_signal(Some(Signal::TERM))?;
     // The parent may have died before the request: then nobody will send the signal.
     if getppid() == Some(parent) {
