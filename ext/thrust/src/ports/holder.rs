@@ -40,6 +40,11 @@ pub(super) fn of_unix(name: &Path) -> Option<Holder> {
     with_any(&inodes.into_iter().collect())
 }
 
+/// Whether somebody has bound the Unix socket of this path and is to listen on it later, as far as can be seen.
+pub(super) fn waits_on_unix(path: &Path) -> bool {
+    table::unix_waits(&path.to_string_lossy())
+}
+
 /// Where these processes listen, in order, each place once; what cannot be seen is missing.
 pub fn listening(pids: &[u32]) -> Vec<Listening> {
     let open: HashSet<u64> = pids.iter().flat_map(|pid| process::sockets(*pid)).collect();

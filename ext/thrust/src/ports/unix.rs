@@ -83,7 +83,7 @@ pub(super) fn is_answered(path: &Path) -> bool {
 /// What is at a path.
 enum Found {
     Nothing,
-    /// A socket that somebody accepts connections on, or did until too many waited.
+    /// A socket that somebody accepts connections on, or did until too many waited, or will.
     Answered,
     /// A socket that nobody accepts connections on.
     Stale,
@@ -108,6 +108,8 @@ fn find(path: &Path) -> io::Result<Found> {
         Ok(()) => Ok(Found::Answered),
         Err(error) => match error.kind() {
             io::ErrorKind::WouldBlock => Ok(Found::Answered),
+            // Another thrust that listens late.
+            io::ErrorKind::ConnectionRefused if holder::waits_on_unix(path) => Ok(Found::Answered),
             io::ErrorKind::ConnectionRefused => Ok(Found::Stale),
             io::ErrorKind::NotFound => Ok(Found::Nothing),
             // Sockets of other types answer, too, but not to us.
@@ -200,6 +202,17 @@ mod tests {
         assert!(matches!(error, PortError::SocketInUse { .. }), "{error}");
         assert!(is_answered(&path));
         drop(theirs);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_socket_that_somebody_will_listen_on_is_left_alone() {
+        let (_directory, path) = place();
+        let _theirs = bind(&path).unwrap();
+
+        let error = bind(&path).unwrap_err();
+
+        assert!(matches!(error, PortError::SocketInUse { .. }), "{error}");
     }
 
     #[test]

@@ -40,7 +40,10 @@ pub(super) fn tcp() -> Vec<Row> {
 
 /// Unix sockets that listen and have a name.
 pub(super) fn unix() -> Vec<Row> {
-    let listening = |line| unix_row(line).filter(|(_, listens)| *listens).map(|(row, _)| row);
+    let listening = |line| {
+        let (row, does) = unix_row(line)?;
+        (does == Does::Listen).then_some(row)
+    };
     unix_table().lines().filter_map(listening).collect()
 }
 
@@ -52,6 +55,14 @@ pub(super) fn unix_named(name: &str) -> Vec<u64> {
         .filter(|(row, _)| row.address == Listening::Unix(name.to_owned()))
         .map(|(row, _)| row.inode)
         .collect()
+}
+
+/// Whether a Unix socket has this name that does not listen yet.
+pub(super) fn unix_waits(name: &str) -> bool {
+    unix_table()
+        .lines()
+        .filter_map(unix_row)
+        .any(|(row, does)| does == Does::Wait && row.address == Listening::Unix(name.to_owned()))
 }
 
 fn unix_table() -> String {
@@ -91,9 +102,21 @@ fn ip(text: &str) -> Option<IpAddr> {
     }
 }
 
-/// A line of /proc/net/unix with a name in it, and whether that socket listens.
-fn unix_row(line: &str) -> Option<(Row, bool)> {
+/// What a Unix socket does.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Does {
+    /// It takes connections.
+    Listen,
+    /// It has its name, and neither listens yet nor is a connection.
+    Wait,
+    /// It is a connection.
+    Talk,
+}
+
+/// A line of /proc/net/unix with a name in it, and what that socket does.
+fn unix_row(line: &str) -> Option<(Row, Does)> {
     const LISTENS: u32 = 1 << 16; // __SO_ACCEPTCON
+    const UNCONNECTED: &str = "01"; // SS_UNCONNECTED
     let mut rest = line;
     let mut field = || {
         let (field, behind) = rest.trim_start_matches(' ').split_once(' ')?;
@@ -101,10 +124,17 @@ fn unix_row(line: &str) -> Option<(Row, bool)> {
         Some(field)
     };
     let flags = (0..4).map(|_| field()).last()??;
-    let inode = (0..3).map(|_| field()).last()??.parse().ok()?;
-    let listens = u32::from_str_radix(flags, 16).ok()? & LISTENS != 0;
+    let state = (0..2).map(|_| field()).last()??;
+    let inode = field()?.parse().ok()?;
+    let does = if u32::from_str_radix(flags, 16).ok()? & LISTENS != 0 {
+        Does::Listen
+    } else if state == UNCONNECTED {
+        Does::Wait
+    } else {
+        Does::Talk
+    };
     let address = Listening::Unix(rest.to_owned());
-    Some((Row { inode, address }, listens))
+    Some((Row { inode, address }, does))
 }
 
 #[cfg(test)]
@@ -138,18 +168,20 @@ mod tests {
 Num       RefCount Protocol Flags    Type St Inode Path
 0000000000000000: 00000002 00000000 00010000 0001 01  4711 /run/my app.sock
 0000000000000000: 00000003 00000000 00000000 0001 03  4712 @name
-0000000000000000: 00000003 00000000 00000000 0001 03  4713
+0000000000000000: 00000002 00000000 00000000 0001 01  4713 /run/late.sock
+0000000000000000: 00000003 00000000 00000000 0001 03  4714
 "
         .lines()
         .filter_map(unix_row)
-        .map(|(row, listens)| (row.inode, row.address.to_string(), listens))
+        .map(|(row, does)| (row.inode, row.address.to_string(), does))
         .collect();
 
         assert_eq!(
             rows,
             [
-                (4711, "unix:/run/my app.sock".to_owned(), true),
-                (4712, "unix:@name".to_owned(), false)
+                (4711, "unix:/run/my app.sock".to_owned(), Does::Listen),
+                (4712, "unix:@name".to_owned(), Does::Talk),
+                (4713, "unix:/run/late.sock".to_owned(), Does::Wait),
             ]
         );
     }
