@@ -39,7 +39,10 @@ fn main() -> ExitCode {
 
 fn wrap(options: Options, command: Vec<OsString>) -> ExitCode {
     // Before the log has its thread: it changes the environment.
-    let environment = ports::Environment::inherited();
+    let environment = match ports::Environment::inherited() {
+        Ok(environment) => environment,
+        Err(error) => return fail(error),
+    };
     let inherited = match HandOver::inherited() {
         Ok(inherited) => inherited,
         Err(error) => return fail(error.told()),

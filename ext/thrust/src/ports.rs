@@ -81,12 +81,16 @@ pub struct Environment {
 
 impl Environment {
     /// That of this process. Call it once, before there are threads: what it takes is taken out of the environment.
-    pub fn inherited() -> Self {
-        Self {
+    ///
+    /// # Errors
+    ///
+    /// What is said of passed sockets cannot be meant.
+    pub fn inherited() -> Result<Self, PortError> {
+        Ok(Self {
             inherited_port: env::var_os("PORT"),
             terminal: io::stdout().is_terminal(),
-            activation: Activation::inherited(),
-        }
+            activation: Activation::inherited()?,
+        })
     }
 
     fn port(&self) -> Option<u16> {

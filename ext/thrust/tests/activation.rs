@@ -122,3 +122,24 @@ fn first_connection(path: &Path) -> thread::JoinHandle<UnixStream> {
     let path = path.to_owned();
     thread::spawn(move || eventually("the socket", || UnixStream::connect(&path).ok()))
 }
+
+#[test]
+fn a_number_of_sockets_that_cannot_be_meant_stops_the_start() {
+    for (name, value) in [
+        ("LISTEN_FDS", "99999999999999999999"),
+        ("LISTEN_FDS", "4000000000"),
+        ("LISTEN_FDS_FIRST_FD", "2147483647"),
+    ] {
+        let ended = Launch::shell("echo ran")
+            .env("LISTEN_FDS", "1")
+            .env(name, value)
+            .run();
+
+        assert_eq!(ended.code(), Some(1), "{name}={value}: {ended:?}");
+        assert!(
+            ended.stderr[0].contains(&format!("{name} is {value}")),
+            "{ended:?}"
+        );
+        assert!(!ended.stdout.contains(&"ran".to_owned()));
+    }
+}

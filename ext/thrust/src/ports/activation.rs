@@ -1,15 +1,22 @@
 //! Sockets that whoever started us has opened for us: LISTEN_FDS, as systemd passes them (sd_listen_fds(3)).
 
+use std::env;
 use std::fmt;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::process;
 
 use listenfd::ListenFd;
 use rustix::net::{SocketAddrAny, SocketAddrUnix};
 
 use super::bound::{Bearing, Bound, Place};
 use super::error::PortError;
+
+/// Sockets that may be passed to us; a service has a few.
+const MOST: u128 = 4096;
+/// The highest number of a descriptor that Linux gives without being told otherwise (fs.nr_open).
+const HIGHEST: u128 = 1024 * 1024;
 
 /// The sockets that were passed to us; at least one.
 pub struct Activation(ListenFd);
@@ -23,9 +30,19 @@ impl fmt::Debug for Activation {
 impl Activation {
     /// What was passed to this process, if anything was. Takes LISTEN_FDS and LISTEN_PID out of the environment, so
     /// call it before there are threads.
-    pub(super) fn inherited() -> Option<Self> {
+    ///
+    /// # Errors
+    ///
+    /// What was passed to us has a number that no descriptor can have.
+    pub(super) fn inherited() -> Result<Option<Self>, PortError> {
+        let meant_for = env::var("LISTEN_PID").unwrap_or_default();
+        if meant_for.is_empty() || meant_for.parse() == Ok(process::id()) {
+            // The library would make room for as many as it is told of.
+            check("LISTEN_FDS", MOST)?;
+            check("LISTEN_FDS_FIRST_FD", HIGHEST)?;
+        }
         let passed = ListenFd::from_env();
-        (passed.len() > 0).then_some(Self(passed))
+        Ok((passed.len() > 0).then_some(Self(passed)))
     }
 
     /// Takes the sockets over. The files of Unix sockets are not ours to remove.
@@ -69,6 +86,15 @@ impl Activation {
         }
         rustix::io::ioctl_fionbio(&socket, true).map_err(|error| wrong(index, error))?;
         Ok(socket)
+    }
+}
+
+/// What is no number at all counts as nothing passed.
+fn check(name: &'static str, most: u128) -> Result<(), PortError> {
+    let value = env::var(name).unwrap_or_default();
+    match value.parse::<u128>() {
+        Ok(number) if number > most => Err(PortError::Absurd { name, value, most }),
+        _ => Ok(()),
     }
 }
 

@@ -77,6 +77,16 @@ pub enum PortError {
         /// What it says.
         source: io::Error,
     },
+    /// Whoever started us passed a number that cannot be meant.
+    #[error("{name} is {value}, and at most {most} makes sense; correct or unset it")]
+    Absurd {
+        /// The variable.
+        name: &'static str,
+        /// What it says.
+        value: String,
+        /// The highest number that is taken.
+        most: u128,
+    },
     /// Whoever started us passed something else than a socket that listens.
     #[error(
         "could not listen on number {number} of the sockets in LISTEN_FDS: {problem}; \

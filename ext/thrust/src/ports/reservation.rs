@@ -53,11 +53,6 @@ impl Reservation {
     pub fn as_fd(&self) -> Option<BorrowedFd<'_>> {
         self.0.as_ref().map(AsFd::as_fd)
     }
-
-    /// What holds it, to be passed on, if anything does.
-    pub fn into_fd(self) -> Option<OwnedFd> {
-        self.0
-    }
 }
 
 impl From<OwnedFd> for Reservation {
@@ -105,9 +100,9 @@ mod tests {
     #[test]
     fn a_reservation_can_be_passed_on() {
         let (port, reservation) = free_target().unwrap();
-        assert!(reservation.as_fd().is_some());
 
-        let passed = Reservation::from(reservation.into_fd().unwrap());
+        let passed = reservation.as_fd().unwrap().try_clone_to_owned().unwrap();
+        drop(reservation);
 
         assert!(Reservation::take(port).is_err());
         drop(passed);
