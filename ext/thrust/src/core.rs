@@ -11,6 +11,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::config::Config;
 use crate::log::Batch;
+use crate::metrics::Metrics;
 use crate::pipeline::Pipeline;
 use crate::service::Service;
 use crate::stages::access_log::AccessLog;
@@ -35,8 +36,8 @@ pub(crate) struct Core {
     pub(crate) event_streams: TaskTracker,
     /// Connections that carry a tunnel: nor for them.
     pub(crate) tunnels: TaskTracker,
-    /// The request lines that are to be written.
-    pub(crate) batch: Option<Arc<Batch>>,
+    /// What it counts.
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 impl Core {
@@ -48,9 +49,10 @@ impl Core {
         error_pages: &Arc<ErrorPages>,
         batch: Option<Arc<Batch>>,
     ) -> Self {
+        let metrics = service.metrics(number).clone();
         Self {
             pipeline: Pipeline {
-                access_log: AccessLog::new(batch.clone()),
+                access_log: Arc::new(AccessLog::new(batch, metrics.clone())),
                 error_pages: error_pages.clone(),
                 own_paths: OwnPaths {
                     ready: config.ready_path.clone(),
@@ -69,13 +71,13 @@ impl Core {
             connections: TaskTracker::new(),
             event_streams: TaskTracker::new(),
             tunnels: TaskTracker::new(),
-            batch,
+            metrics,
         }
     }
 
     /// Hands over request lines that have waited long enough, for as long as the calling thread's runtime lives.
     pub(crate) fn flush_log_in_time(&self) {
-        if let Some(batch) = self.batch.clone() {
+        if let Some(batch) = self.pipeline.access_log.batch.clone() {
             tokio::spawn(async move { batch.flush_in_time().await });
         }
     }
@@ -87,14 +89,12 @@ impl Core {
 
     /// Lets the lines of requests that are still under way say that it was us who ended them.
     pub(crate) fn give_up(&self) {
-        if let Some(batch) = &self.batch {
-            batch.give_up();
-        }
+        self.pipeline.access_log.give_up();
     }
 
     /// Hands over the request lines that are left, once nothing is served any more.
     pub(crate) fn flush_log(&self) {
-        if let Some(batch) = &self.batch {
+        if let Some(batch) = &self.pipeline.access_log.batch {
             batch.flush();
         }
     }

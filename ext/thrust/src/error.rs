@@ -1,5 +1,8 @@
 //! Why a request could not be answered by the app, and the status that says so.
 
+mod reason;
+
+use std::error::Error;
 use std::io;
 use std::time::Duration;
 
@@ -10,12 +13,24 @@ use crate::http1::head::HeadError;
 use crate::service::HoldLimit;
 use crate::upstream::Target;
 
+pub(crate) use reason::Reason;
+
 /// The status in the log for a client that left before its answer was complete; never sent.
 pub(crate) const CLIENT_CLOSED_REQUEST: u16 = 499;
+
+/// Something that went wrong with one request.
+pub(crate) trait Failure: Error + 'static {
+    /// What it counts as.
+    fn reason(&self) -> Reason;
+}
 
 /// Why there is no answer from the app.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ProxyError {
+    #[error(transparent)]
+    Head(#[from] HeadError),
+    #[error("the request head was not complete after {0:?}")]
+    HeadSlow(Duration),
     #[error("could not connect to {target}")]
     Connect { target: Target, source: io::Error },
     #[error("could not connect to {target} within {limit:?}")]
@@ -50,6 +65,8 @@ impl ProxyError {
     /// What the client is told.
     pub(crate) fn status(&self) -> StatusCode {
         match self {
+            Self::Head(error) => error.status(),
+            Self::HeadSlow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::Connect { .. }
             | Self::TargetClosed { .. }
             | Self::TargetBroke { .. }
@@ -76,6 +93,47 @@ impl ProxyError {
     }
 }
 
+impl Failure for ProxyError {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::Head(error) => head_reason(*error),
+            Self::HeadSlow(_) => Reason::HeadSlow,
+            Self::Connect { .. } => Reason::Connect,
+            Self::ConnectSlow { .. } => Reason::ConnectSlow,
+            Self::TargetSlow { .. } => Reason::TargetSlow,
+            Self::NotAccepting { .. } => Reason::NotAccepting,
+            Self::Booting { .. } => Reason::Booting,
+            Self::HoldFull { .. } => Reason::BootQueueFull,
+            Self::Stopping => Reason::Stopping,
+            Self::TargetClosed { .. } => Reason::TargetClosed,
+            Self::TargetBroke { .. } => Reason::TargetBroke,
+            Self::MalformedAnswer { .. } | Self::TooManyInterim { .. } => Reason::AnswerMalformed,
+            Self::UnaskedUpgrade { .. } | Self::EarlyUpgrade { .. } => Reason::Upgrade,
+            Self::RequestBody(error) => error.reason(),
+        }
+    }
+}
+
+/// What a fault of a request's head counts as.
+fn head_reason(error: HeadError) -> Reason {
+    match error {
+        HeadError::BareLineFeed => Reason::LineEnd,
+        HeadError::EmptyLines | HeadError::RequestLine | HeadError::StatusLine => Reason::RequestLine,
+        HeadError::Version => Reason::Version,
+        HeadError::Target => Reason::Target,
+        HeadError::TargetTooLong => Reason::TargetTooLong,
+        HeadError::MethodNotAllowed => Reason::Method,
+        HeadError::FieldName | HeadError::Field => Reason::Field,
+        HeadError::TooManyFields | HeadError::TooLarge => Reason::HeadTooLarge,
+        HeadError::HostMissing | HeadError::Host => Reason::Host,
+        HeadError::ContentLength | HeadError::TransferEncoding | HeadError::LengthBesideChunked => {
+            Reason::Framing
+        }
+        HeadError::TransferCoding => Reason::TransferCoding,
+        HeadError::Expect => Reason::Expect,
+    }
+}
+
 /// Why a body ended before its end.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BodyError {
@@ -97,8 +155,22 @@ pub(crate) enum BodyError {
     TargetBroke(#[source] io::Error),
 }
 
+impl Failure for BodyError {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::ClientGone | Self::ClientHttp2(_) => Reason::ClientGone,
+            Self::ClientSlow(_) => Reason::BodySlow,
+            Self::ClientMalformed(_) => Reason::BodyMalformed,
+            Self::Stalled(_) => Reason::AnswerStalled,
+            Self::TargetCut => Reason::AnswerCut,
+            Self::TargetMalformed(_) => Reason::AnswerMalformed,
+            Self::TargetBroke(_) => Reason::TargetBroke,
+        }
+    }
+}
+
 /// An error and its causes in one line: `what: why: why`.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -20,6 +20,7 @@ pub mod hand_over;
 mod http1;
 mod listener;
 pub mod log;
+mod metrics;
 mod pipeline;
 pub mod ports;
 mod process;

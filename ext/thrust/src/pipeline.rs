@@ -1,6 +1,5 @@
 //! The way of a request through the proxy, on one page: read this first.
 
-use std::error::Error;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -19,7 +18,7 @@ use crate::stages::{request_id, request_start};
 /// The stages, in the order in which a request meets them; one pipeline per core.
 #[derive(Debug)]
 pub(crate) struct Pipeline {
-    pub(crate) access_log: AccessLog,
+    pub(crate) access_log: Arc<AccessLog>,
     pub(crate) error_pages: Arc<ErrorPages>,
     pub(crate) own_paths: OwnPaths,
     pub(crate) service: Arc<Service>,
@@ -36,10 +35,10 @@ impl Pipeline {
         let mut entry = self.access_log.open(&request, client, &id);
         let is_head = request.method == Method::HEAD;
 
-        let mut response = self.respond(request, client).await.unwrap_or_else(|error| {
-            note(&mut entry, &error);
-            self.error_pages.render(error.status(), None)
-        });
+        let mut response = match self.respond(request, client, &mut entry).await {
+            Ok(response) => response,
+            Err(error) => self.render(&error, &mut entry),
+        };
         // A change of protocol is no answer yet, to HEAD as to any other method.
         if is_head && response.status() != StatusCode::SWITCHING_PROTOCOLS {
             without_body(&mut response);
@@ -47,7 +46,12 @@ impl Pipeline {
         finish(response, id, entry)
     }
 
-    async fn respond(&self, request: Box<Request>, client: &Client) -> Result<Response, ProxyError> {
+    async fn respond(
+        &self,
+        request: Box<Request>,
+        client: &Client,
+        entry: &mut Entry,
+    ) -> Result<Response, ProxyError> {
         if request.target.as_bytes() == b"*" {
             // About the server as a whole (RFC 9110 section 9.3.7), which no app can answer for.
             return Ok(response(StatusCode::OK, Body::empty()));
@@ -55,38 +59,30 @@ impl Pipeline {
         if let Some(answer) = self.own_paths.answer(&request, &self.service) {
             return Ok(answer);
         }
-        self.service.forward(self.core, request, client).await
+        self.service.forward(self.core, request, client, entry).await
     }
 
     /// Answers what cannot be read as a request.
-    pub(crate) fn refuse(
-        &self,
-        error: &(dyn Error + 'static),
-        status: StatusCode,
-        client: &Client,
-    ) -> Response {
+    pub(crate) fn refuse(&self, error: &ProxyError, client: &Client) -> Response {
         let id = request_id::assign(&mut http::HeaderMap::new());
         let mut entry = self.access_log.open_unreadable(client, &id);
-        note(&mut entry, error);
-        finish(self.error_pages.render(status, Some(error)), id, entry)
+        let response = self.render(error, &mut entry);
+        finish(response, id, entry)
     }
-}
 
-fn note(entry: &mut Option<Box<Entry>>, error: &(dyn Error + 'static)) {
-    if let Some(entry) = entry {
+    fn render(&self, error: &ProxyError, entry: &mut Entry) -> Response {
         entry.failed(error);
+        self.error_pages.render(error)
     }
 }
 
 /// Adds what every answer has, and hands it its log line.
-fn finish(mut response: Response, id: HeaderValue, entry: Option<Box<Entry>>) -> Response {
+fn finish(mut response: Response, id: HeaderValue, mut entry: Box<Entry>) -> Response {
     let headers = response.headers_mut();
     headers.entry(request_id::X_REQUEST_ID).or_insert(id);
     headers.entry(header::DATE).or_insert_with(date::now);
-    if let Some(mut entry) = entry {
-        entry.answered(response.status(), response.headers());
-        response.body_mut().carry(entry);
-    }
+    entry.answered(response.status(), response.headers());
+    response.body_mut().carry(entry);
     response
 }
 

@@ -11,12 +11,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio::time::Instant;
 
 pub(crate) use self::hold::HoldLimit;
 use self::hold::{Hold, Limits, Release};
 use crate::config::Config;
 use crate::error::ProxyError;
 use crate::exchange::{Client, Request, Response};
+use crate::metrics::Metrics;
+use crate::stages::access_log::Entry;
 use crate::upstream::{Asked, Options, Target, Unanswered, Upstream};
 
 /// Memory that held requests may take, in bytes.
@@ -30,6 +33,8 @@ pub(crate) struct Service {
     options: Arc<Options>,
     /// The current generation, as each core asks it.
     upstreams: Box<[ArcSwap<Upstream>]>,
+    /// What each core counts.
+    metrics: Box<[Arc<Metrics>]>,
     hold: Hold,
     /// Whether whoever chooses between machines may send requests here, as far as the supervisor knows.
     ready: AtomicBool,
@@ -53,7 +58,10 @@ impl Service {
             bytes: HELD_BYTES,
             timeout: config.boot_timeout,
         };
-        let upstreams = generation(&options, target, cores).map(ArcSwap::from).collect();
+        let metrics: Box<[Arc<Metrics>]> = (0..cores).map(|_| Arc::default()).collect();
+        let upstreams = generation(&options, target, &metrics)
+            .map(ArcSwap::from)
+            .collect();
         let hold = Hold::new(limits);
         if !target.is_local() {
             // Not ours to start: if it is not there, that is an error.
@@ -62,6 +70,7 @@ impl Service {
         Self {
             options,
             upstreams,
+            metrics,
             hold,
             ready: AtomicBool::new(false),
         }
@@ -78,16 +87,17 @@ impl Service {
         core: usize,
         request: Box<Request>,
         client: &Client,
+        entry: &mut Entry,
     ) -> Result<Response, ProxyError> {
         let mut upstream = self.upstreams[core].load_full();
         let mut asked = Asked::new(request, client, &self.options, upstream.target());
         loop {
             if self.hold.is_closed() {
                 // Boxed: it is rare, and its size would weigh on every request.
-                Box::pin(self.hold.wait(&asked, upstream.target())).await?;
+                Box::pin(self.hold(&asked, &upstream, entry)).await?;
                 upstream = self.upstreams[core].load_full();
             }
-            match upstream.ask(&mut asked).await {
+            match upstream.ask(&mut asked, entry).await {
                 Ok(response) => return Ok(response),
                 Err(Unanswered::Failed(error)) => return Err(error),
                 Err(Unanswered::Superseded | Unanswered::Refused) => {
@@ -100,6 +110,18 @@ impl Service {
                 }
             }
         }
+    }
+
+    async fn hold(&self, asked: &Asked, upstream: &Upstream, entry: &mut Entry) -> Result<(), ProxyError> {
+        let since = Instant::now();
+        let held = self.hold.wait(asked, upstream.target()).await;
+        entry.queued(since.elapsed());
+        held
+    }
+
+    /// What core number `core` counts.
+    pub(crate) fn metrics(&self, core: usize) -> &Arc<Metrics> {
+        &self.metrics[core]
     }
 
     /// Where the current generation listens.
@@ -141,7 +163,7 @@ impl Service {
         let retired = self
             .upstreams
             .iter()
-            .zip(generation(&self.options, target, self.upstreams.len()))
+            .zip(generation(&self.options, target, &self.metrics))
             .map(|(current, next)| current.swap(next))
             .collect::<Box<[_]>>();
         // Only now: whoever finds it closed must find its successor.
@@ -214,7 +236,18 @@ impl Retired {
 }
 
 /// One generation, for each core.
-fn generation(options: &Arc<Options>, target: &Target, cores: usize) -> impl Iterator<Item = Arc<Upstream>> {
+fn generation(
+    options: &Arc<Options>,
+    target: &Target,
+    metrics: &[Arc<Metrics>],
+) -> impl Iterator<Item = Arc<Upstream>> {
     let answered = Arc::new(AtomicBool::new(false));
-    (0..cores).map(move |_| Arc::new(Upstream::new(options.clone(), target.clone(), answered.clone())))
+    metrics.iter().map(move |metrics| {
+        Arc::new(Upstream::new(
+            options.clone(),
+            target.clone(),
+            answered.clone(),
+            metrics.clone(),
+        ))
+    })
 }

@@ -105,6 +105,7 @@ pub(crate) fn serve(core: &Arc<Core>, accepted: Accepted) {
     };
     // Fails for a socket that is dead already.
     if let Ok(stream) = accepted.into_stream() {
+        core.metrics.accepted.add(1);
         let counted = Counted::new(core);
         tokio::spawn(connection::serve(stream, client, core.clone(), counted));
     }

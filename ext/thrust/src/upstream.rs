@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::metrics::Metrics;
 pub(crate) use answer::{AnswerBody, Tunnel};
 pub(crate) use forward::{Asked, Unanswered};
 use pool::Pool;
@@ -38,16 +39,23 @@ pub(crate) struct Upstream {
     pool: Arc<Pool>,
     /// Whether this generation has answered any core; until then it may still be loading behind an open port.
     answered: Arc<AtomicBool>,
+    metrics: Arc<Metrics>,
 }
 
 impl Upstream {
-    /// The same generation's `answered` is shared by all cores.
-    pub(crate) fn new(options: Arc<Options>, target: Target, answered: Arc<AtomicBool>) -> Self {
+    /// The same generation's `answered` is shared by all cores; `metrics` are the core's.
+    pub(crate) fn new(
+        options: Arc<Options>,
+        target: Target,
+        answered: Arc<AtomicBool>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         Self {
             options,
             target,
             pool: Arc::default(),
             answered,
+            metrics,
         }
     }
 

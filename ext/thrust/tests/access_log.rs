@@ -25,7 +25,9 @@ fn the_fields_are_thrusters_in_its_order_and_then_ours() {
         .find(|line| line.contains("\"Request\""))
         .unwrap();
     let time = line["time"].as_str().unwrap();
-    let dur = line["dur"].as_u64().expect("whole milliseconds");
+    let milliseconds = |name: &str| line[name].as_u64().expect("whole milliseconds");
+    let (dur, queue) = (milliseconds("dur"), milliseconds("queue"));
+    let (connect, first_byte) = (milliseconds("connect"), milliseconds("first_byte"));
     assert_eq!(
         raw,
         format!(
@@ -33,7 +35,8 @@ fn the_fields_are_thrusters_in_its_order_and_then_ours() {
              \"dur\":{dur},\"method\":\"POST\",\"req_content_length\":5,\"req_content_type\":\"application/json\",\
              \"resp_content_length\":8,\"resp_content_type\":\"text/html\",\"remote_addr\":\"192.168.1.1\",\
              \"user_agent\":\"Robot/1\",\"cache\":\"bypass\",\"query\":\"q=ok\",\"proto\":\"HTTP/1.1\",\
-             \"host\":\"example.com\",\"request_id\":\"abc\"}}"
+             \"host\":\"example.com\",\"request_id\":\"abc\",\"queue\":{queue},\"connect\":{connect},\
+             \"first_byte\":{first_byte}}}"
         )
     );
     assert!(

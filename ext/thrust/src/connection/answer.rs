@@ -7,11 +7,11 @@ use std::task::{Context, Poll};
 
 use http::{HeaderMap, Method, StatusCode, Version};
 
-use super::http1::{After, Refusal};
+use super::http1::After;
 use super::link::Link;
 use crate::body::Body;
 use crate::core::Core;
-use crate::error::BodyError;
+use crate::error::{BodyError, ProxyError};
 use crate::exchange::{Client, Response};
 use crate::http1::encode::{self, Framing, Persistence};
 use crate::http1::outbound::Outbound;
@@ -128,8 +128,8 @@ pub(super) async fn send(
 }
 
 /// Answers what cannot be read as a request, and ends the connection.
-pub(super) async fn refuse(link: &Arc<Link>, refusal: Refusal, client: Client, core: &Core) -> After {
-    let response = core.pipeline.refuse(&refusal, refusal.status(), &client);
+pub(super) async fn refuse(link: &Arc<Link>, error: &ProxyError, client: Client, core: &Core) -> After {
+    let response = core.pipeline.refuse(error, &client);
     let gone = std::pin::pin!(link.stream.closed_by_peer());
     match send(link, response, Facts::UNREADABLE, core, gone).await {
         Sent::Whole { .. } => After::Linger,

@@ -16,6 +16,7 @@ use super::link::{ClientBody, Interim, Link};
 use super::upgrade;
 use crate::body::Body;
 use crate::core::{Carries, Core, Counted};
+use crate::error::ProxyError;
 use crate::exchange::{Client, Request, Response, is_event_stream};
 use crate::http1::decode::BodyDecoder;
 use crate::http1::fields::tokens;
@@ -49,7 +50,7 @@ pub(super) async fn serve(
     mut counted: Counted,
     accepted: Instant,
 ) {
-    let link = Arc::new(Link::new(stream, received, core.timeouts));
+    let link = Arc::new(Link::new(stream, received, core.timeouts, core.metrics.clone()));
     let closing = core.closing.clone();
     let mut closing = std::pin::pin!(closing.cancelled());
     let mut due = core.timeouts.read.map(|limit| accepted + limit);
@@ -57,7 +58,7 @@ pub(super) async fn serve(
         // Both are boxed, so that a connection that waits keeps only the small part of this future.
         let after = match next_head(&link, due, closing.as_mut()).await {
             Next::Head(head) => Box::pin(exchange(&link, &head, &client, &core, &mut counted)).await,
-            Next::Refused(refusal) => Box::pin(answer::refuse(&link, refusal, client, &core)).await,
+            Next::Refused(error) => Box::pin(answer::refuse(&link, &error, client, &core)).await,
             Next::Closed => return,
         };
         match after {
@@ -75,27 +76,8 @@ pub(super) async fn serve(
 /// What came where a request head was expected.
 enum Next {
     Head(Bytes),
-    Refused(Refusal),
+    Refused(ProxyError),
     Closed,
-}
-
-/// Why a request is answered without being looked at.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Refusal {
-    #[error(transparent)]
-    Head(#[from] HeadError),
-    #[error("the request head was not complete after {0:?}")]
-    Slow(Duration),
-}
-
-impl Refusal {
-    /// The status that says so.
-    pub(super) fn status(&self) -> StatusCode {
-        match self {
-            Self::Head(error) => error.status(),
-            Self::Slow(_) => StatusCode::REQUEST_TIMEOUT,
-        }
-    }
 }
 
 /// Waits for the next head: until `due` for its first byte, then for the read timeout.
@@ -132,7 +114,7 @@ async fn next_head(
             }
         }
         if reading.timer.poll(cx, due).is_ready() {
-            let refusal = Next::Refused(Refusal::Slow(link.timeouts.read.unwrap_or_default()));
+            let refusal = Next::Refused(ProxyError::HeadSlow(link.timeouts.read.unwrap_or_default()));
             return Poll::Ready(if begun { refusal } else { Next::Closed });
         }
         if !begun && closing.as_mut().poll(cx).is_ready() {
@@ -153,7 +135,7 @@ async fn exchange(
 ) -> After {
     let (facts, request) = match read(link, head) {
         Ok(read) => read,
-        Err(error) => return Box::pin(answer::refuse(link, error.into(), *client, core)).await,
+        Err(error) => return Box::pin(answer::refuse(link, &error.into(), *client, core)).await,
     };
 
     // Boxed, as small as it is: with it, this future would be too large for the allocator's fast lane.

@@ -54,12 +54,12 @@ pub(super) async fn serve(
         let (core, streams) = (core.clone(), streams.clone());
         move |request| {
             let (core, open) = (core.clone(), Streams::open(&streams));
-            let request = take(request, core.timeouts.read);
+            let request = take(request, &core);
             // Boxed, because hyper moves it several times on its way into a task.
             Box::pin(async move {
                 let response = match request {
                     Ok(request) => core.pipeline.handle(request, &client).await,
-                    Err(error) => core.pipeline.refuse(&error, error.status(), &client),
+                    Err(error) => core.pipeline.refuse(&error.into(), &client),
                 };
                 Ok::<_, Infallible>(send(response, core.timeouts.write, open))
             })
@@ -112,12 +112,12 @@ pub(super) async fn serve(
     .await;
 }
 
-/// Makes of what hyper has read what the pipeline gets to see; `limit` is how long the body may stand still.
-fn take(request: http::Request<Incoming>, limit: Option<Duration>) -> Result<Box<Request>, HeadError> {
+/// Makes of what hyper has read what the pipeline gets to see.
+fn take(request: http::Request<Incoming>, core: &Core) -> Result<Box<Request>, HeadError> {
     let (parts, body) = request.into_parts();
     let mut request = request::read(parts)?;
     if !body.is_end_stream() {
-        request.body = StreamBody::new(body, limit).into();
+        request.body = StreamBody::new(body, core.timeouts.read, core.metrics.clone()).into();
     }
     Ok(request)
 }

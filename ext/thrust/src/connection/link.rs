@@ -12,6 +12,7 @@ use crate::http1::chunk::Decoded;
 use crate::http1::decode::BodyDecoder;
 use crate::http1::inbound::Inbound;
 use crate::http1::outbound::Outbound;
+use crate::metrics::Metrics;
 use crate::stream::Stream;
 use crate::timer::{Stall, Timer};
 
@@ -23,6 +24,7 @@ use crate::timer::{Stall, Timer};
 pub(super) struct Link {
     pub(super) stream: Stream,
     pub(super) timeouts: Timeouts,
+    metrics: Arc<Metrics>,
     reading: Mutex<Reading>,
 }
 
@@ -36,7 +38,7 @@ pub(super) struct Reading {
 }
 
 impl Link {
-    pub(super) fn new(stream: Stream, received: Bytes, timeouts: Timeouts) -> Self {
+    pub(super) fn new(stream: Stream, received: Bytes, timeouts: Timeouts, metrics: Arc<Metrics>) -> Self {
         let reading = Reading {
             inbound: Inbound::new(received),
             timer: Timer::default(),
@@ -45,6 +47,7 @@ impl Link {
         Self {
             stream,
             timeouts,
+            metrics,
             reading: Mutex::new(reading),
         }
     }
@@ -121,7 +124,10 @@ impl ClientBody {
                 reading.body_over = true;
             }
             match decoded {
-                Some(Decoded::Data(data)) => return Poll::Ready(Some(Ok(data))),
+                Some(Decoded::Data(data)) => {
+                    self.link.metrics.received.add(data.len() as u64);
+                    return Poll::Ready(Some(Ok(data)));
+                }
                 None if !self.decoder.is_over() => {}
                 Some(Decoded::End(_)) | None => return Poll::Ready(None),
             }
@@ -196,7 +202,7 @@ mod tests {
             read: limit,
             write: limit,
         };
-        let link = Link::new(accepted.unwrap().0.into(), Bytes::new(), timeouts);
+        let link = Link::new(accepted.unwrap().0.into(), Bytes::new(), timeouts, Arc::default());
 
         let cut = link.write(out(64 * 1024 * 1024, b'1')).await;
         let next = link.write(out(1, b'2')).await;

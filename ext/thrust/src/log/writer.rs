@@ -1,7 +1,7 @@
 //! The thread that writes the log, and the batches that keep a request from waiting for it.
 
 use std::os::fd::AsFd;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -131,8 +131,6 @@ pub(crate) struct Batch {
     lines: Mutex<Lines>,
     /// Told when the first line comes into an empty batch.
     begun: Notify,
-    /// Whether requests that end from now on were ended by us.
-    given_up: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -147,18 +145,7 @@ impl Batch {
             writer,
             lines: Mutex::default(),
             begun: Notify::new(),
-            given_up: AtomicBool::new(false),
         }
-    }
-
-    /// From now on a request that did not come to its end is one that we gave up, whatever its client did.
-    pub(crate) fn give_up(&self) {
-        self.given_up.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether [`Self::give_up`] was called.
-    pub(crate) fn has_given_up(&self) -> bool {
-        self.given_up.load(Ordering::Relaxed)
     }
 
     /// Adds a line whose fields `write` gives.

@@ -1,6 +1,5 @@
 //! What a client sees when the app has no answer for it.
 
-use std::error::Error;
 use std::path::Path;
 
 use bytes::Bytes;
@@ -8,6 +7,7 @@ use http::StatusCode;
 use http::header::{self, HeaderValue};
 
 use crate::body::Body;
+use crate::error::ProxyError;
 use crate::exchange::{Response, response};
 
 /// When a client may try again that found no app, in seconds.
@@ -31,8 +31,9 @@ impl ErrorPages {
         }
     }
 
-    /// The answer that says `status`. Of `error` a client learns no more than `what_was_wrong` with its own request.
-    pub(crate) fn render(&self, status: StatusCode, what_was_wrong: Option<&dyn Error>) -> Response {
+    /// The answer that says what went wrong. Of faults that are not its own, a client learns no more than the status.
+    pub(crate) fn render(&self, error: &ProxyError) -> Response {
+        let status = error.status();
         let mut response = match (status, &self.bad_gateway) {
             // To the reader it is one thing whether the app is broken or not there.
             (StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE, Some(page)) => {
@@ -41,9 +42,11 @@ impl ErrorPages {
             (StatusCode::BAD_GATEWAY, None) => response(status, Body::empty()),
             _ => {
                 let reason = status.canonical_reason().unwrap_or_default();
-                let text = match what_was_wrong {
-                    Some(error) => format!("{} {reason}: {error}\n", status.as_u16()),
-                    None => format!("{} {reason}\n", status.as_u16()),
+                let text = match error {
+                    ProxyError::Head(_) | ProxyError::HeadSlow(_) => {
+                        format!("{} {reason}: {error}\n", status.as_u16())
+                    }
+                    _ => format!("{} {reason}\n", status.as_u16()),
                 };
                 page_of(status, "text/plain; charset=utf-8", text.into())
             }
@@ -74,14 +77,21 @@ fn page_of(status: StatusCode, content_type: &'static str, page: Bytes) -> Respo
 mod tests {
     use super::*;
     use crate::http1::head::HeadError;
+    use crate::upstream::Target;
     use std::io::Write;
+
+    fn broken() -> ProxyError {
+        ProxyError::TargetClosed {
+            target: Target::Port(1),
+        }
+    }
 
     #[test]
     fn a_502_is_the_operators_page() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(b"<h1>Back soon</h1>").unwrap();
 
-        let response = ErrorPages::load(file.path()).render(StatusCode::BAD_GATEWAY, None);
+        let response = ErrorPages::load(file.path()).render(&broken());
 
         assert_eq!(
             response.headers()[header::CONTENT_TYPE],
@@ -96,7 +106,7 @@ mod tests {
             bad_gateway: Some(Bytes::from_static(b"<h1>Back soon</h1>")),
         };
 
-        let response = pages.render(StatusCode::SERVICE_UNAVAILABLE, None);
+        let response = pages.render(&ProxyError::Stopping);
 
         assert_eq!(response.body().length(), Some(18));
         assert_eq!(response.headers()[header::RETRY_AFTER], RETRY_AFTER);
@@ -105,7 +115,7 @@ mod tests {
     #[test]
     fn a_502_without_a_page_is_empty() {
         for path in ["/nonexistent", "/", ""] {
-            let response = ErrorPages::load(Path::new(path)).render(StatusCode::BAD_GATEWAY, None);
+            let response = ErrorPages::load(Path::new(path)).render(&broken());
 
             assert_eq!(response.body().length(), Some(0));
             assert!(response.headers().is_empty());
@@ -114,8 +124,7 @@ mod tests {
 
     #[test]
     fn a_refused_request_learns_why() {
-        let response =
-            ErrorPages { bad_gateway: None }.render(StatusCode::BAD_REQUEST, Some(&HeadError::HostMissing));
+        let response = ErrorPages { bad_gateway: None }.render(&HeadError::HostMissing.into());
 
         assert_eq!(
             response.headers()[header::CONTENT_TYPE],

@@ -75,7 +75,10 @@ impl Upstream {
         let target = || self.target.clone();
         let limit = self.options.connect_timeout;
         match tokio::time::timeout(limit, self.target.connect()).await {
-            Ok(Ok(stream)) => Ok(Box::new(Connection::new(stream))),
+            Ok(Ok(stream)) => {
+                self.metrics.connects.add(1);
+                Ok(Box::new(Connection::new(stream)))
+            }
             Ok(Err(source)) => Err(ProxyError::Connect {
                 target: target(),
                 source,

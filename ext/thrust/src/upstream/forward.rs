@@ -18,6 +18,7 @@ use crate::error::{BodyError, ProxyError};
 use crate::exchange::{Client, Request, Response};
 use crate::http1::encode;
 use crate::http1::response::{self, ResponseHead};
+use crate::stages::access_log::Entry;
 
 /// Interim answers that an app may send before its final one.
 const MAX_INTERIM: usize = 8;
@@ -145,7 +146,7 @@ impl Upstream {
     /// # Errors
     ///
     /// Only after [`Unanswered::Failed`] must the same request not be asked again.
-    pub(crate) async fn ask(&self, asked: &mut Asked) -> Result<Response, Unanswered> {
+    pub(crate) async fn ask(&self, asked: &mut Asked, entry: &mut Entry) -> Result<Response, Unanswered> {
         let idempotent = asked.question.idempotent;
         let Some((slot, mut kept)) = self.pool.enter(idempotent) else {
             return Err(Unanswered::Superseded);
@@ -156,7 +157,7 @@ impl Upstream {
             };
             let reused = kept.is_some();
             let failure = match self
-                .attempt(kept.take(), upload, asked.arrived, &asked.question)
+                .attempt(kept.take(), upload, asked.arrived, &asked.question, entry)
                 .await
             {
                 Ok((connection, head)) => {
@@ -181,6 +182,7 @@ impl Upstream {
                 return Err(Unanswered::Failed(failure.error));
             }
             asked.repeated = true;
+            entry.repeated();
             upload.restart(&asked.question.head);
         }
     }
@@ -197,17 +199,25 @@ impl Upstream {
         upload: &mut Upload,
         arrived: Instant,
         question: &Question,
+        entry: &mut Entry,
     ) -> Result<(Box<Connection>, ResponseHead), Failure> {
         let connection = match kept {
             Some(connection) => connection,
             // Boxed: it is rare, and its size would weigh on every request.
-            None => Box::pin(self.connect()).await.map_err(|error| Failure {
+            None => Box::pin(self.open(entry)).await.map_err(|error| Failure {
                 unsent: matches!(error, ProxyError::Connect { .. }),
                 unanswered: false,
                 error,
             })?,
         };
         self.converse(connection, upload, arrived, question).await
+    }
+
+    async fn open(&self, entry: &mut Entry) -> Result<Box<Connection>, ProxyError> {
+        let since = Instant::now();
+        let connection = self.connect().await;
+        entry.connected(since.elapsed());
+        connection
     }
 
     /// Sends the request until a final head comes.

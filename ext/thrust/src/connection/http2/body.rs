@@ -1,6 +1,7 @@
 //! Bodies on an HTTP/2 stream: the request's as hyper gives it, the answer's as hyper takes it.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use hyper::body::Incoming;
 use super::streams::Open;
 use crate::body::Body;
 use crate::error::BodyError;
+use crate::metrics::Metrics;
 use crate::timer::{Stall, Timer};
 
 /// The body of a request on one stream.
@@ -20,15 +22,18 @@ pub(crate) struct StreamBody {
     timer: Timer,
     stall: Stall,
     ended: bool,
+    metrics: Arc<Metrics>,
 }
 
 impl StreamBody {
-    pub(super) fn new(incoming: Incoming, limit: Option<Duration>) -> Self {
+    /// `limit` is how long the client may send nothing.
+    pub(super) fn new(incoming: Incoming, limit: Option<Duration>, metrics: Arc<Metrics>) -> Self {
         Self {
             incoming,
             timer: Timer::default(),
             stall: Stall::new(limit),
             ended: false,
+            metrics,
         }
     }
 
@@ -41,7 +46,8 @@ impl StreamBody {
             match Pin::new(&mut self.incoming).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
                     self.stall.over();
-                    if frame.is_data() {
+                    if let Some(data) = frame.data_ref() {
+                        self.metrics.received.add(data.len() as u64);
                         return Poll::Ready(Some(Ok(frame)));
                     }
                 }
