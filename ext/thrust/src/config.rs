@@ -1,13 +1,16 @@
 //! What the proxy works with: the settings, checked, typed, and fixed for this run.
 
-use std::{path::PathBuf, time::Duration};
+use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 pub use thrust_api::address::{BindAddress, TargetAddress};
+pub use thrust_api::pattern::{PathPattern, StatusPattern};
 pub use thrust_api::settings::{BootMode, LogFormat, LogLevel};
 use thrust_api::{
-    settings::{self, Settings},
+    settings::{self, Settings, Source},
     units::{Port, Seconds},
 };
+
+pub use crate::trust::TrustedProxies;
 
 /// The whole configuration of one run.
 ///
@@ -24,6 +27,8 @@ pub struct Config {
     pub target: Option<TargetAddress>,
     /// Whether a client's X-Forwarded-* headers are kept.
     pub forward_headers: bool,
+    /// The proxies before us.
+    pub trusted_proxies: TrustedProxies,
     /// The page for an app that is away or broken; empty for none.
     pub bad_gateway_page: PathBuf,
     /// Whether every request is logged.
@@ -40,6 +45,18 @@ pub struct Config {
     pub target_timeout: Option<Duration>,
     /// How long connecting to the app may take.
     pub target_connect_timeout: Duration,
+    /// The largest request body, in bytes.
+    pub max_request_body: Option<u64>,
+    /// How many clients may be connected; `None` for as many as there are descriptors for.
+    pub max_connections: Option<usize>,
+    /// How many connections one address may have.
+    pub max_connections_per_address: Option<usize>,
+    /// How many requests the app is given at once.
+    pub target_max_requests: Option<usize>,
+    /// How many requests may wait for their turn; may be 0.
+    pub target_queue: usize,
+    /// How long a request may wait for its turn.
+    pub target_queue_timeout: Duration,
     /// What clients meet before the app accepts.
     pub boot_mode: BootMode,
     /// How many requests may wait for the app to accept; at least 1.
@@ -68,6 +85,14 @@ pub struct Config {
     pub log_format: LogFormat,
     /// The least important lines that are written.
     pub log_level: LogLevel,
+    /// Paths whose requests are not logged.
+    pub log_skip_paths: Vec<PathPattern>,
+    /// Statuses whose requests are not logged.
+    pub log_skip_statuses: Vec<StatusPattern>,
+    /// The port for our metrics; `None` for none.
+    pub metrics_port: Option<Port>,
+    /// The address of that port; `None` for every one.
+    pub metrics_bind: Option<IpAddr>,
 }
 
 impl From<&Settings> for Config {
@@ -85,6 +110,10 @@ impl From<&Settings> for Config {
             target_port: settings.chosen_port(&settings::TARGET_PORT),
             target: settings.target(&settings::TARGET).cloned(),
             forward_headers: settings.switch(&settings::FORWARD_HEADERS),
+            trusted_proxies: TrustedProxies {
+                networks: settings.networks(&settings::TRUSTED_PROXIES).clone(),
+                chosen: settings.entry(&settings::TRUSTED_PROXIES).source != Source::Default,
+            },
             bad_gateway_page: settings.text(&settings::BAD_GATEWAY_PAGE).into(),
             log_requests: settings.switch(&settings::LOG_REQUESTS),
             h2c_enabled: settings.switch(&settings::H2C_ENABLED),
@@ -93,6 +122,14 @@ impl From<&Settings> for Config {
             write_timeout: settings.limit(&settings::HTTP_WRITE_TIMEOUT).limit(),
             target_timeout: settings.limit(&settings::TARGET_TIMEOUT).limit(),
             target_connect_timeout: settings.duration(&settings::TARGET_CONNECT_TIMEOUT),
+            max_request_body: unless_zero(settings.size(&settings::MAX_REQUEST_BODY).bytes()),
+            max_connections: unless_zero(settings.count(&settings::MAX_CONNECTIONS) as usize),
+            max_connections_per_address: unless_zero(
+                settings.count(&settings::MAX_CONNECTIONS_PER_ADDRESS) as usize
+            ),
+            target_max_requests: unless_zero(settings.count(&settings::TARGET_MAX_REQUESTS) as usize),
+            target_queue: settings.count(&settings::TARGET_QUEUE) as usize,
+            target_queue_timeout: settings.duration(&settings::TARGET_QUEUE_TIMEOUT),
             boot_mode: settings.boot_mode(),
             boot_queue: settings.count(&settings::BOOT_QUEUE) as usize,
             boot_timeout: settings.duration(&settings::BOOT_TIMEOUT),
@@ -107,8 +144,16 @@ impl From<&Settings> for Config {
             threads: settings.count(&settings::THREADS).max(1) as usize,
             log_format: settings.log_format(),
             log_level: settings.log_level(),
+            log_skip_paths: settings.path_patterns(&settings::LOG_SKIP_PATHS).to_vec(),
+            log_skip_statuses: settings.status_patterns(&settings::LOG_SKIP_STATUSES).to_vec(),
+            metrics_port: settings.optional_port(&settings::METRICS_PORT),
+            metrics_bind: settings.ip(&settings::METRICS_BIND),
         }
     }
+}
+
+fn unless_zero<N: Default + PartialEq>(number: N) -> Option<N> {
+    (number != N::default()).then_some(number)
 }
 
 fn unless_empty(text: &str) -> Option<String> {
@@ -133,158 +178,4 @@ impl Config {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::net::Ipv4Addr;
-
-    use super::*;
-
-    const fn seconds(seconds: u64) -> Option<Duration> {
-        Some(Duration::from_secs(seconds))
-    }
-
-    #[test]
-    fn the_defaults_are_those_that_are_promised() {
-        assert_eq!(
-            Config::of(&[]),
-            Config {
-                http_port: None,
-                bind: Vec::new(),
-                target_port: None,
-                target: None,
-                forward_headers: true,
-                bad_gateway_page: "./public/502.html".into(),
-                log_requests: true,
-                h2c_enabled: true,
-                idle_timeout: seconds(60),
-                read_timeout: seconds(30),
-                write_timeout: seconds(60),
-                target_timeout: seconds(60),
-                target_connect_timeout: Duration::from_secs(5),
-                boot_mode: BootMode::Hold,
-                boot_queue: 1000,
-                boot_timeout: Duration::from_secs(60),
-                ready_path: None,
-                health_path: None,
-                health_host: "localhost".to_owned(),
-                shutdown_delay: Duration::ZERO,
-                drain_timeout: Duration::from_secs(5),
-                stop_timeout: None,
-                restart_enabled: false,
-                directory: None,
-                threads: 2,
-                log_format: LogFormat::Auto,
-                log_level: LogLevel::Info,
-            }
-        );
-    }
-
-    #[test]
-    fn every_setting_reaches_the_configuration() {
-        let config = Config::of(&[
-            ("THRUSTER_HTTP_PORT", "8080"),
-            ("THRUSTER_TARGET_PORT", "4000"),
-            ("THRUSTER_FORWARD_HEADERS", "off"),
-            ("THRUSTER_BAD_GATEWAY_PAGE", "/srv/down.html"),
-            ("THRUSTER_LOG_REQUESTS", "0"),
-            ("THRUSTER_H2C_ENABLED", "false"),
-            ("THRUSTER_HTTP_IDLE_TIMEOUT", "1"),
-            ("THRUSTER_HTTP_READ_TIMEOUT", "2s"),
-            ("THRUSTER_HTTP_WRITE_TIMEOUT", "2m"),
-            ("THRUSTER_TARGET_TIMEOUT", "4"),
-            ("THRUSTER_TARGET_CONNECT_TIMEOUT", "500ms"),
-            ("THRUSTER_BIND", "127.0.0.1, unix:/run/app.sock"),
-            ("THRUSTER_BOOT_MODE", "late"),
-            ("THRUSTER_BOOT_QUEUE", "9"),
-            ("THRUSTER_BOOT_TIMEOUT", "1m"),
-            ("THRUSTER_READY_PATH", "/ready"),
-            ("THRUSTER_HEALTH_PATH", "/health?deep"),
-            ("THRUSTER_HEALTH_HOST", "example.com:81"),
-            ("THRUSTER_SHUTDOWN_DELAY", "3"),
-            ("THRUSTER_DRAIN_TIMEOUT", "0"),
-            ("THRUSTER_STOP_TIMEOUT", "8s"),
-            ("THRUSTER_RESTART_ENABLED", "on"),
-            ("THRUSTER_DIRECTORY", "/srv/current"),
-            ("THRUSTER_THREADS", "3"),
-            ("THRUSTER_LOG_FORMAT", "json"),
-            ("THRUSTER_LOG_LEVEL", "error"),
-        ]);
-
-        assert_eq!(
-            config,
-            Config {
-                http_port: Some(Port::new(8080)),
-                bind: vec![
-                    BindAddress::Tcp {
-                        address: Ipv4Addr::LOCALHOST.into(),
-                        port: None
-                    },
-                    BindAddress::Unix("/run/app.sock".into()),
-                ],
-                target_port: Some(Port::new(4000)),
-                target: None,
-                forward_headers: false,
-                bad_gateway_page: "/srv/down.html".into(),
-                log_requests: false,
-                h2c_enabled: false,
-                idle_timeout: seconds(1),
-                read_timeout: seconds(2),
-                write_timeout: seconds(120),
-                target_timeout: seconds(4),
-                target_connect_timeout: Duration::from_millis(500),
-                boot_mode: BootMode::Late,
-                boot_queue: 9,
-                boot_timeout: Duration::from_secs(60),
-                ready_path: Some("/ready".to_owned()),
-                health_path: Some("/health?deep".to_owned()),
-                health_host: "example.com:81".to_owned(),
-                shutdown_delay: Duration::from_secs(3),
-                drain_timeout: Duration::ZERO,
-                stop_timeout: seconds(8),
-                restart_enabled: true,
-                directory: Some("/srv/current".into()),
-                threads: 3,
-                log_format: LogFormat::Json,
-                log_level: LogLevel::Error,
-            }
-        );
-    }
-
-    #[test]
-    fn the_app_has_an_address_in_the_place_of_its_port() {
-        let config = Config::of(&[("THRUSTER_TARGET", "http://app:4000")]);
-
-        assert_eq!(config.target_port, None);
-        assert_eq!(
-            config.target,
-            Some(TargetAddress::Tcp {
-                host: "app".to_owned(),
-                port: 4000
-            })
-        );
-    }
-
-    #[test]
-    fn a_timeout_of_nothing_or_less_is_none() {
-        for text in ["0", "-1"] {
-            let config = Config::of(&[
-                ("HTTP_READ_TIMEOUT", text),
-                ("HTTP_WRITE_TIMEOUT", text),
-                ("THRUSTER_TARGET_TIMEOUT", text),
-            ]);
-
-            assert_eq!(
-                (config.read_timeout, config.write_timeout, config.target_timeout),
-                (None, None, None)
-            );
-        }
-    }
-
-    #[test]
-    fn an_idle_timeout_of_zero_is_the_read_timeout_and_below_zero_none() {
-        let idle = |text| Config::of(&[("HTTP_IDLE_TIMEOUT", text), ("HTTP_READ_TIMEOUT", "7")]).idle_timeout;
-
-        assert_eq!(idle("0"), seconds(7));
-        assert_eq!(idle("-1"), None);
-        assert_eq!(idle("9"), seconds(9));
-    }
-}
+mod tests;

@@ -33,5 +33,6 @@ mod text;
 mod threads;
 mod timer;
 pub mod trial;
+mod trust;
 mod upstream;
 mod working_directory;

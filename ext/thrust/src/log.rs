@@ -42,7 +42,7 @@ impl Log {
     /// The system gives no thread to write with.
     pub fn start(config: &Config) -> io::Result<Self> {
         let format = match config.log_format {
-            LogFormat::Json => Format::Json,
+            LogFormat::Json | LogFormat::Logfmt | LogFormat::Combined => Format::Json,
             LogFormat::Text => Format::Text,
             LogFormat::Auto if io::stdout().is_terminal() => Format::Text,
             LogFormat::Auto => Format::Json,

@@ -3,6 +3,8 @@
 pub mod address;
 pub mod client;
 pub mod message;
+pub mod network;
 mod path;
+pub mod pattern;
 pub mod settings;
 pub mod units;

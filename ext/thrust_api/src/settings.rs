@@ -4,6 +4,7 @@
 //! [`TABLE`]. [`Settings`] are what was written; the proxy turns them into what it works with.
 
 mod choice;
+mod kind;
 mod names;
 mod problem;
 mod read;
@@ -12,16 +13,19 @@ mod table;
 mod value;
 
 pub use choice::{BootMode, LogFormat, LogLevel};
+pub use kind::Kind;
 pub use problem::{Fault, Rejection, Warning};
 pub use read::Written;
 pub use row::{DefaultValue, Names, PREFIX, Setting, State, SwitchedOnBy, When};
 pub use table::*;
-pub use value::{Kind, Value};
+pub use value::Value;
 
-use std::{fmt, time::Duration};
+use std::{fmt, net::IpAddr, time::Duration};
 
 use crate::address::{BindAddress, TargetAddress};
-use crate::units::{Port, Seconds};
+use crate::network::Networks;
+use crate::pattern::{PathPattern, StatusPattern};
+use crate::units::{ByteSize, Port, Seconds};
 
 /// Where a value comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,6 +119,28 @@ impl Settings {
         }
     }
 
+    /// A port that may be switched off.
+    pub fn optional_port(&self, setting: &Setting) -> Option<Port> {
+        match self.entry(setting) {
+            Entry {
+                value: Value::OptionalPort(port),
+                ..
+            } => *port,
+            entry => wrong_kind(entry),
+        }
+    }
+
+    /// A number of bytes.
+    pub fn size(&self, setting: &Setting) -> ByteSize {
+        match self.entry(setting) {
+            Entry {
+                value: Value::Size(size),
+                ..
+            } => *size,
+            entry => wrong_kind(entry),
+        }
+    }
+
     /// A time limit.
     pub fn limit(&self, setting: &Setting) -> Seconds {
         match self.entry(setting) {
@@ -177,6 +203,50 @@ impl Settings {
                 value: Value::Addresses(addresses),
                 ..
             } => addresses,
+            entry => wrong_kind(entry),
+        }
+    }
+
+    /// An IP address, if somebody gave one.
+    pub fn ip(&self, setting: &Setting) -> Option<IpAddr> {
+        match self.entry(setting) {
+            Entry {
+                value: Value::Ip(address),
+                ..
+            } => *address,
+            entry => wrong_kind(entry),
+        }
+    }
+
+    /// A list of networks.
+    pub fn networks(&self, setting: &Setting) -> &Networks {
+        match self.entry(setting) {
+            Entry {
+                value: Value::Networks(networks),
+                ..
+            } => networks,
+            entry => wrong_kind(entry),
+        }
+    }
+
+    /// Patterns of paths.
+    pub fn path_patterns(&self, setting: &Setting) -> &[PathPattern] {
+        match self.entry(setting) {
+            Entry {
+                value: Value::PathPatterns(patterns),
+                ..
+            } => patterns,
+            entry => wrong_kind(entry),
+        }
+    }
+
+    /// Patterns of statuses.
+    pub fn status_patterns(&self, setting: &Setting) -> &[StatusPattern] {
+        match self.entry(setting) {
+            Entry {
+                value: Value::StatusPatterns(patterns),
+                ..
+            } => patterns,
             entry => wrong_kind(entry),
         }
     }

@@ -12,6 +12,10 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line, as thruster writes them.
     Json,
+    /// `name=value` pairs.
+    Logfmt,
+    /// A request as Apache and nginx log it, in their "combined" format.
+    Combined,
 }
 
 /// The least important log lines that are written.
@@ -42,6 +46,8 @@ pub(super) const LOG_FORMATS: &[(&str, LogFormat)] = &[
     ("auto", LogFormat::Auto),
     ("text", LogFormat::Text),
     ("json", LogFormat::Json),
+    ("logfmt", LogFormat::Logfmt),
+    ("combined", LogFormat::Combined),
 ];
 
 pub(super) const LOG_LEVELS: &[(&str, LogLevel)] = &[

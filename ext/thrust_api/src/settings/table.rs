@@ -12,8 +12,11 @@ use crate::units::Seconds;
 /// Most threads that may be asked for.
 const MOST_THREADS: u32 = 256;
 
-/// Most requests that may be asked to wait for a booting app.
+/// Most requests that may be asked to wait, and most that the app may be given at once.
 const LONGEST_QUEUE: u32 = 100_000;
+
+/// Most connections that may be asked for.
+const MOST_CONNECTIONS: u32 = 10_000_000;
 
 /// Threads by default, however many cores there are.
 const DEFAULT_THREADS: usize = 4;
@@ -60,6 +63,15 @@ pub static FORWARD_HEADERS: Setting = Setting::thruster(
     "on",
     When::Live,
     "Keep the X-Forwarded-* headers that a client sends",
+);
+
+pub static TRUSTED_PROXIES: Setting = Setting::ours(
+    "TRUSTED_PROXIES",
+    Kind::Networks,
+    DefaultValue::Fixed("private"),
+    When::Live,
+    "Networks of the proxies before us, which may say who the client is; unless this is set, the app is told what \
+     FORWARD_HEADERS lets through",
 );
 
 pub static BAD_GATEWAY_PAGE: Setting = Setting::thruster(
@@ -137,9 +149,72 @@ pub static TARGET_CONNECT_TIMEOUT: Setting = Setting::ours(
     "How long connecting to the app may take",
 );
 
+pub static MAX_REQUEST_BODY: Setting = Setting::thruster(
+    "MAX_REQUEST_BODY",
+    Kind::Size,
+    "0",
+    When::Live,
+    "Largest request body; 0 means any size",
+);
+
+pub static MAX_CONNECTIONS: Setting = Setting::ours(
+    "MAX_CONNECTIONS",
+    Kind::Count {
+        least: 0,
+        most: MOST_CONNECTIONS,
+    },
+    DefaultValue::Fixed("0"),
+    When::Start,
+    "Clients that may be connected at once; 0 for as many as there are descriptors for",
+);
+
+pub static MAX_CONNECTIONS_PER_ADDRESS: Setting = Setting::ours(
+    "MAX_CONNECTIONS_PER_ADDRESS",
+    Kind::Count {
+        least: 0,
+        most: MOST_CONNECTIONS,
+    },
+    DefaultValue::Fixed("0"),
+    When::Live,
+    "Connections that one address may have at once; 0 for any number",
+);
+
+pub static TARGET_MAX_REQUESTS: Setting = Setting::ours(
+    "TARGET_MAX_REQUESTS",
+    Kind::Count {
+        least: 0,
+        most: LONGEST_QUEUE,
+    },
+    DefaultValue::Fixed("0"),
+    When::Live,
+    "Requests that the app is given at once, while others wait for their turn; 0 for any number",
+);
+
+pub static TARGET_QUEUE: Setting = Setting::ours(
+    "TARGET_QUEUE",
+    Kind::Count {
+        least: 0,
+        most: LONGEST_QUEUE,
+    },
+    DefaultValue::Fixed("1000"),
+    When::Live,
+    "Requests that may wait for their turn; 0 for none",
+);
+
+pub static TARGET_QUEUE_TIMEOUT: Setting = Setting::ours(
+    "TARGET_QUEUE_TIMEOUT",
+    Kind::Duration,
+    DefaultValue::Fixed("30s"),
+    When::Live,
+    "How long a request may wait for its turn",
+);
+
 pub static THREADS: Setting = Setting::ours(
     "THREADS",
-    Kind::Count(MOST_THREADS),
+    Kind::Count {
+        least: 1,
+        most: MOST_THREADS,
+    },
     DefaultValue::Derived {
         meaning: "the number of cores, at most 4",
         value: threads,
@@ -158,7 +233,10 @@ pub static BOOT_MODE: Setting = Setting::ours(
 
 pub static BOOT_QUEUE: Setting = Setting::ours(
     "BOOT_QUEUE",
-    Kind::Count(LONGEST_QUEUE),
+    Kind::Count {
+        least: 1,
+        most: LONGEST_QUEUE,
+    },
     DefaultValue::Fixed("1000"),
     When::Start,
     "Requests that may wait for the app to accept",
@@ -255,6 +333,38 @@ pub static LOG_LEVEL: Setting = Setting::ours(
     "The least important log lines that are written",
 );
 
+pub static LOG_SKIP_PATHS: Setting = Setting::ours(
+    "LOG_SKIP_PATHS",
+    Kind::PathPatterns,
+    DefaultValue::Fixed(""),
+    When::Live,
+    "Paths whose requests get no log line, such as /up or, for all that begin so, /assets/*",
+);
+
+pub static LOG_SKIP_STATUSES: Setting = Setting::ours(
+    "LOG_SKIP_STATUSES",
+    Kind::StatusPatterns,
+    DefaultValue::Fixed(""),
+    When::Live,
+    "Statuses whose requests get no log line, such as 404 or, for all of a class, 2xx",
+);
+
+pub static METRICS_PORT: Setting = Setting::ours(
+    "METRICS_PORT",
+    Kind::OptionalPort,
+    DefaultValue::Fixed("off"),
+    When::Start,
+    "Port on which Prometheus finds our metrics; 0 takes a free one",
+);
+
+pub static METRICS_BIND: Setting = Setting::ours(
+    "METRICS_BIND",
+    Kind::Ip,
+    DefaultValue::Fixed(""),
+    When::Start,
+    "Address of that port, such as 127.0.0.1; empty for every one",
+);
+
 pub static CACHE_SIZE: Setting = Setting::thruster(
     "CACHE_SIZE",
     Kind::Size,
@@ -309,15 +419,6 @@ pub static X_SENDFILE_ENABLED: Setting = Setting::thruster(
     "Send the files that the app names in X-Sendfile",
 )
 .not_built(SwitchedOnBy::On);
-
-pub static MAX_REQUEST_BODY: Setting = Setting::thruster(
-    "MAX_REQUEST_BODY",
-    Kind::Size,
-    "0",
-    When::Live,
-    "Largest request body; 0 means any size",
-)
-.not_built(SwitchedOnBy::MoreThanZero);
 
 pub static TLS_DOMAIN: Setting = Setting::thruster(
     "TLS_DOMAIN",
@@ -376,23 +477,34 @@ pub static STORAGE_PATH: Setting = Setting::thruster(
 .not_built(SwitchedOnBy::Nothing);
 
 /// Every setting, in the order in which people meet them.
-pub static TABLE: [&Setting; 41] = [
+pub static TABLE: [&Setting; 51] = [
     &HTTP_PORT,
     &BIND,
     &TARGET_PORT,
     &TARGET,
     &FORWARD_HEADERS,
+    &TRUSTED_PROXIES,
     &BAD_GATEWAY_PAGE,
     &LOG_REQUESTS,
     &DEBUG,
     &LOG_FORMAT,
     &LOG_LEVEL,
+    &LOG_SKIP_PATHS,
+    &LOG_SKIP_STATUSES,
+    &METRICS_PORT,
+    &METRICS_BIND,
     &H2C_ENABLED,
     &HTTP_IDLE_TIMEOUT,
     &HTTP_READ_TIMEOUT,
     &HTTP_WRITE_TIMEOUT,
     &TARGET_TIMEOUT,
     &TARGET_CONNECT_TIMEOUT,
+    &MAX_REQUEST_BODY,
+    &MAX_CONNECTIONS,
+    &MAX_CONNECTIONS_PER_ADDRESS,
+    &TARGET_MAX_REQUESTS,
+    &TARGET_QUEUE,
+    &TARGET_QUEUE_TIMEOUT,
     &BOOT_MODE,
     &BOOT_QUEUE,
     &BOOT_TIMEOUT,
@@ -411,7 +523,6 @@ pub static TABLE: [&Setting; 41] = [
     &GZIP_COMPRESSION_DISABLE_ON_AUTH,
     &GZIP_COMPRESSION_JITTER,
     &X_SENDFILE_ENABLED,
-    &MAX_REQUEST_BODY,
     &TLS_DOMAIN,
     &HTTPS_PORT,
     &ACME_DIRECTORY,

@@ -253,7 +253,6 @@ fn only_a_value_that_asks_for_what_is_not_built_is_warned_about() {
             ("CACHE_SIZE", "0"),
             ("X_SENDFILE_ENABLED", "0"),
             ("GZIP_COMPRESSION_ENABLED", "off"),
-            ("MAX_REQUEST_BODY", "-1"),
             ("STORAGE_PATH", "/rails/storage"),
         ]),
         [""; 0]
