@@ -37,7 +37,7 @@ impl Pipeline {
 
         let mut response = match self.respond(request, client, &mut entry).await {
             Ok(response) => response,
-            Err(error) => self.render(&error, &mut entry),
+            Err(error) => self.render(&error, &id, &mut entry),
         };
         // A change of protocol is no answer yet, to HEAD as to any other method.
         if is_head && response.status() != StatusCode::SWITCHING_PROTOCOLS {
@@ -66,13 +66,13 @@ impl Pipeline {
     pub(crate) fn refuse(&self, error: &ProxyError, client: &Client) -> Response {
         let id = request_id::assign(&mut http::HeaderMap::new());
         let mut entry = self.access_log.open_unreadable(client, &id);
-        let response = self.render(error, &mut entry);
+        let response = self.render(error, &id, &mut entry);
         finish(response, id, entry)
     }
 
-    fn render(&self, error: &ProxyError, entry: &mut Entry) -> Response {
+    fn render(&self, error: &ProxyError, id: &HeaderValue, entry: &mut Entry) -> Response {
         entry.failed(error);
-        self.error_pages.render(error)
+        self.error_pages.render(error, entry.accept.as_ref(), id)
     }
 }
 

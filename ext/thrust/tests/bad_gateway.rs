@@ -38,24 +38,51 @@ fn while_the_app_is_broken_the_answer_is_the_operators_page() {
 }
 
 #[test]
-fn without_a_page_the_502_is_empty() {
+fn without_a_page_it_is_ours_in_the_form_that_the_client_wants() {
     let directory = tempfile::tempdir().unwrap();
     let there = directory.path().to_str().unwrap();
-
     let target = broken();
+    let forms = [
+        ("text/html", "text/html; charset=utf-8", "<small>502, request abc</small>"),
+        ("application/json", "application/json", "\"request_id\":\"abc\""),
+        ("*/*", "text/plain; charset=utf-8", "502 Bad Gateway: the application"),
+    ];
 
     for page in ["", "/no/such/page.html", there] {
         let proxy = Launch::before(&target).env("BAD_GATEWAY_PAGE", page).start();
         let mut client = proxy.connect();
 
-        for _ in 0..2 {
-            let answer = client.get("/");
+        for (accept, content_type, part) in forms {
+            let answer = client.ask(format!(
+                "GET / HTTP/1.1\r\nHost: a\r\nAccept: {accept}\r\nX-Request-Id: abc\r\n\r\n"
+            ));
 
-            assert_eq!((answer.status(), answer.text()), (502, String::new()), "{page:?}");
-            assert_eq!(answer.header("content-type"), None);
-            assert_eq!(answer.header("content-length").as_deref(), Some("0"));
+            assert_eq!(answer.status(), 502, "{page:?}");
+            assert_eq!(answer.header("content-type").as_deref(), Some(content_type));
+            assert!(answer.text().contains(part), "{}", answer.text());
+            assert_eq!(
+                answer.header("proxy-status").as_deref(),
+                Some("thrust; error=connection_terminated")
+            );
         }
     }
+}
+
+#[test]
+fn a_program_that_wants_json_gets_it_in_the_place_of_the_operators_page() {
+    let directory = tempfile::tempdir().unwrap();
+    let page = directory.path().join("502.html");
+    fs::write(&page, "<h1>Back at nine</h1>").unwrap();
+    let target = broken();
+    let proxy = Launch::before(&target).env("BAD_GATEWAY_PAGE", &page).start();
+
+    let answer = proxy
+        .connect()
+        .ask("GET / HTTP/1.1\r\nHost: a\r\nAccept: application/problem+json\r\n\r\n");
+
+    let told: serde_json::Value = serde_json::from_str(&answer.text()).unwrap();
+    assert_eq!((&told["status"], &told["title"]), (&502.into(), &"Bad Gateway".into()));
+    assert_eq!(told["request_id"].as_str(), answer.header("x-request-id").as_deref());
 }
 
 #[test]

@@ -64,7 +64,9 @@ impl AccessLog {
             };
             LineParts::new(Some(facts), Remote::of(&request.headers, client.peer), id)
         });
-        Entry::new(self.clone(), Some(request.method.clone()), line)
+        let mut entry = Entry::new(self.clone(), Some(request.method.clone()), line);
+        entry.accept = request.headers.get(header::ACCEPT).cloned();
+        entry
     }
 
     /// Opens the entry of a request that could not be read.
@@ -84,6 +86,8 @@ pub(crate) struct Entry {
     started: Instant,
     /// `None` if the request could not be read.
     method: Option<Method>,
+    /// What an error is told in.
+    pub(crate) accept: Option<HeaderValue>,
     /// `None` if requests are not logged.
     line: Option<LineParts>,
     status: Option<StatusCode>,
@@ -161,6 +165,7 @@ impl Entry {
             log,
             started: Instant::now(),
             method,
+            accept: None,
             line,
             status: None,
             times: Times::default(),

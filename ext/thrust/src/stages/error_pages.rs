@@ -1,17 +1,24 @@
 //! What a client sees when the app has no answer for it.
 
+mod format;
+
+use std::borrow::Cow;
 use std::path::Path;
 
 use bytes::Bytes;
 use http::StatusCode;
-use http::header::{self, HeaderValue};
+use http::header::{self, HeaderName, HeaderValue};
 
+use self::format::{Format, Page};
 use crate::body::Body;
-use crate::error::ProxyError;
+use crate::error::{Failure, ProxyError, chain};
 use crate::exchange::{Response, response};
 
 /// When a client may try again that found no app, in seconds.
 pub(crate) const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
+
+/// Which proxy on the way an error is of, and its kind (RFC 9209).
+const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
 
 /// The pages, read once at start.
 #[derive(Debug)]
@@ -20,7 +27,7 @@ pub(crate) struct ErrorPages {
 }
 
 impl ErrorPages {
-    /// Reads the operator's page for 502 and 503; without one that can be read, a 502 is empty, as in thruster.
+    /// Reads the operator's page for 502 and 503; without one that can be read, they are ours.
     pub(crate) fn load(bad_gateway: &Path) -> Self {
         let page = std::fs::read(bad_gateway);
         if let Err(error) = &page {
@@ -31,46 +38,64 @@ impl ErrorPages {
         }
     }
 
-    /// The answer that says what went wrong. Of faults that are not its own, a client learns no more than the status.
-    pub(crate) fn render(&self, error: &ProxyError) -> Response {
+    /// The answer that says what went wrong, in the form that `accept` asks for. `id` is the request's.
+    ///
+    /// Of faults that are not its own, a client learns no more than the kind. To a reader it is one thing whether the app
+    /// is broken or not there: both are the operator's page, but for programs that want JSON.
+    pub(crate) fn render(
+        &self,
+        error: &ProxyError,
+        accept: Option<&HeaderValue>,
+        id: &HeaderValue,
+    ) -> Response {
         let status = error.status();
-        let mut response = match (status, &self.bad_gateway) {
-            // To the reader it is one thing whether the app is broken or not there.
-            (StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE, Some(page)) => {
-                page_of(status, "text/html; charset=utf-8", page.clone())
+        let format = Format::wanted(accept);
+        let is_away = matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE);
+        let (content_type, page) = match &self.bad_gateway {
+            Some(page) if is_away && !matches!(format, Format::Json | Format::Problem) => {
+                (Format::Html.content_type(), page.clone())
             }
-            (StatusCode::BAD_GATEWAY, None) => response(status, Body::empty()),
             _ => {
-                let reason = status.canonical_reason().unwrap_or_default();
-                let text = match error {
-                    ProxyError::Head(_) | ProxyError::HeadSlow(_) => {
-                        format!("{} {reason}: {error}\n", status.as_u16())
-                    }
-                    _ => format!("{} {reason}\n", status.as_u16()),
+                let page = Page {
+                    status,
+                    message: &message(error),
+                    id: id.to_str().unwrap_or_default(),
                 };
-                page_of(status, "text/plain; charset=utf-8", text.into())
+                (format.content_type(), format.render(&page).into())
             }
         };
+        let mut response = response(status, Body::from(page));
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        // Some of these statuses may be kept by default (RFC 9110 section 15.1), but what they say soon is wrong.
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(
+            PROXY_STATUS,
+            HeaderValue::from_static(error.reason().proxy_status()),
+        );
         if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+            headers.insert(header::RETRY_AFTER, RETRY_AFTER);
+        }
+        if status == StatusCode::METHOD_NOT_ALLOWED {
+            // RFC 9110 section 15.5.6 asks for it; what else the app allows only the app knows.
+            headers.insert(
+                header::ALLOW,
+                HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+            );
         }
         response
     }
 }
 
-fn page_of(status: StatusCode, content_type: &'static str, page: Bytes) -> Response {
-    let mut response = response(status, Body::from(page));
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    if status == StatusCode::METHOD_NOT_ALLOWED {
-        // RFC 9110 section 15.5.6 asks for it; what else the app allows only the app knows.
-        response.headers_mut().insert(
-            header::ALLOW,
-            HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
-        );
+/// What a client is told, in one sentence.
+fn message(error: &ProxyError) -> Cow<'static, str> {
+    match error.status() {
+        StatusCode::BAD_GATEWAY => "the application gave no usable answer".into(),
+        StatusCode::SERVICE_UNAVAILABLE => "the application is not available now; try again shortly".into(),
+        StatusCode::GATEWAY_TIMEOUT => "the application did not answer in time".into(),
+        // The rest is about the client's own request.
+        _ => chain(error).into(),
     }
-    response
 }
 
 #[cfg(test)]
@@ -86,12 +111,17 @@ mod tests {
         }
     }
 
+    fn render(pages: &ErrorPages, error: &ProxyError, accept: &'static str) -> Response {
+        let accept = HeaderValue::from_static(accept);
+        pages.render(error, Some(&accept), &HeaderValue::from_static("abc"))
+    }
+
     #[test]
     fn a_502_is_the_operators_page() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(b"<h1>Back soon</h1>").unwrap();
 
-        let response = ErrorPages::load(file.path()).render(&broken());
+        let response = render(&ErrorPages::load(file.path()), &broken(), "*/*");
 
         assert_eq!(
             response.headers()[header::CONTENT_TYPE],
@@ -106,33 +136,45 @@ mod tests {
             bad_gateway: Some(Bytes::from_static(b"<h1>Back soon</h1>")),
         };
 
-        let response = pages.render(&ProxyError::Stopping);
+        let response = render(&pages, &ProxyError::Stopping, "text/html");
 
         assert_eq!(response.body().length(), Some(18));
         assert_eq!(response.headers()[header::RETRY_AFTER], RETRY_AFTER);
     }
 
     #[test]
-    fn a_502_without_a_page_is_empty() {
-        for path in ["/nonexistent", "/", ""] {
-            let response = ErrorPages::load(Path::new(path)).render(&broken());
+    fn a_program_that_wants_json_gets_json_beside_the_operators_page_too() {
+        let pages = ErrorPages {
+            bad_gateway: Some(Bytes::from_static(b"<h1>Back soon</h1>")),
+        };
 
-            assert_eq!(response.body().length(), Some(0));
-            assert!(response.headers().is_empty());
+        let response = render(&pages, &broken(), "application/json");
+
+        assert_eq!(response.headers()[header::CONTENT_TYPE], "application/json");
+    }
+
+    #[test]
+    fn without_a_page_it_is_ours() {
+        for path in ["/nonexistent", "/", ""] {
+            let response = render(&ErrorPages::load(Path::new(path)), &broken(), "");
+
+            assert_eq!(
+                response.headers()[header::CONTENT_TYPE],
+                "text/plain; charset=utf-8"
+            );
+            assert_eq!(
+                response.headers()[PROXY_STATUS],
+                "thrust; error=connection_terminated"
+            );
         }
     }
 
     #[test]
-    fn a_refused_request_learns_why() {
-        let response = ErrorPages { bad_gateway: None }.render(&HeadError::HostMissing.into());
-
+    fn a_refused_request_learns_why_and_of_the_app_nobody_learns_more_than_the_kind() {
         assert_eq!(
-            response.headers()[header::CONTENT_TYPE],
-            "text/plain; charset=utf-8"
+            message(&HeadError::HostMissing.into()),
+            "missing required Host header"
         );
-        assert_eq!(
-            response.body().length(),
-            Some("400 Bad Request: missing required Host header\n".len() as u64)
-        );
+        assert!(!message(&broken()).contains("127.0.0.1"));
     }
 }

@@ -79,7 +79,7 @@ pub static BAD_GATEWAY_PAGE: Setting = Setting::thruster(
     Kind::Path,
     "./public/502.html",
     When::Start,
-    "HTML file sent when the app is away or broken; empty for none",
+    "HTML file sent when the app is away or broken; empty for a page of ours",
 );
 
 pub static LOG_REQUESTS: Setting = Setting::thruster(
