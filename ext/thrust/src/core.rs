@@ -52,7 +52,7 @@ impl Core {
         let metrics = service.metrics(number).clone();
         Self {
             pipeline: Pipeline {
-                access_log: Arc::new(AccessLog::new(batch, metrics.clone())),
+                access_log: Arc::new(AccessLog::new(config, batch, metrics.clone())),
                 error_pages: error_pages.clone(),
                 own_paths: OwnPaths {
                     ready: config.ready_path.clone(),

@@ -1,4 +1,5 @@
-//! The log: one line for each thing worth knowing, on stdout, in thruster's JSON or as text for a person.
+//! The log: one line for each thing worth knowing, on stdout, in thruster's JSON, as text for a person, or as other
+//! programs like to read it.
 //!
 //! Lines never wait for whoever reads them: they go to a thread of their own, and what it cannot take is counted and
 //! dropped. Requests are logged by `stages::access_log` through `Batch`, everything else through `tracing`.
@@ -15,11 +16,11 @@ use tracing::{Event, Subscriber};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
-pub(crate) use line::{Level, Line};
+pub(crate) use line::{Format, Level, Line};
 pub(crate) use writer::Batch;
 
 use crate::config::{Config, LogFormat, LogLevel};
-use line::{Clock, Format};
+use line::Clock;
 use writer::Writer;
 
 /// How long the last lines may take.
@@ -42,8 +43,10 @@ impl Log {
     /// The system gives no thread to write with.
     pub fn start(config: &Config) -> io::Result<Self> {
         let format = match config.log_format {
-            LogFormat::Json | LogFormat::Logfmt | LogFormat::Combined => Format::Json,
+            LogFormat::Json => Format::Json,
             LogFormat::Text => Format::Text,
+            LogFormat::Logfmt => Format::Logfmt,
+            LogFormat::Combined => Format::Combined,
             LogFormat::Auto if io::stdout().is_terminal() => Format::Text,
             LogFormat::Auto => Format::Json,
         };

@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use self::support::{Launch, TestTarget};
@@ -137,9 +139,9 @@ fn secrets_in_a_query_are_masked_and_reach_the_app() {
 }
 
 #[test]
-fn a_client_cannot_forge_lines_in_json_or_text() {
+fn a_client_cannot_forge_lines_in_any_format() {
     let forged = "%0A%7B%22msg%22:%22forged%22%7D%1B%5B2J";
-    for format in ["json", "text"] {
+    for format in ["json", "text", "logfmt", "combined"] {
         let target = TestTarget::echoing();
         let proxy = Launch::before(&target).env("THRUSTER_LOG_FORMAT", format).start();
 
@@ -208,4 +210,93 @@ fn the_last_lines_are_written_before_the_end() {
         .filter(|message| *message == "Request")
         .count();
     assert_eq!(requests, 9);
+}
+
+#[test]
+fn logfmt_is_pairs_and_combined_is_what_other_servers_write() {
+    let target = TestTarget::echoing();
+    let request = "GET /a%20b?token=x&q=1 HTTP/1.1\r\nHost: a\r\nUser-Agent: Robot 1\r\n\
+                   Referer: http://b/?secret=y\r\nX-Forwarded-For: 8.8.8.8\r\n\r\n";
+
+    let proxy = Launch::before(&target)
+        .env("THRUSTER_LOG_FORMAT", "logfmt")
+        .start();
+    proxy.connect().ask(request);
+    let line = proxy.wait_for_line_with("msg=Request");
+    assert!(line.starts_with("time=2"), "{line}");
+    assert!(
+        line.contains(" level=INFO msg=Request path=\"/a b\" status=200 dur="),
+        "{line}"
+    );
+    assert!(line.contains(" query=\"token=[FILTERED]&q=1\" "), "{line}");
+    assert!(
+        proxy
+            .wait_for_line_with("Server started")
+            .contains(" msg=\"Server started\" ")
+    );
+    // Two cannot have one app.
+    drop(proxy);
+
+    let proxy = Launch::before(&target)
+        .env("THRUSTER_LOG_FORMAT", "combined")
+        .start();
+    let answer = proxy.connect().ask(request);
+    let line = proxy.wait_for_line_with("GET /");
+    let (before, after) = line.split_once(" +0000] ").expect("a date in UTC");
+    assert!(before.starts_with("8.8.8.8 - - ["), "{line}");
+    assert_eq!(
+        after,
+        format!(
+            "\"GET /a%20b?token=[FILTERED]&q=1 HTTP/1.1\" 200 {} \"http://b/?secret=[FILTERED]\" \"Robot 1\"",
+            answer.body.len()
+        )
+    );
+    proxy.connect().ask("nonsense\r\n\r\n");
+    assert!(
+        proxy
+            .wait_for_line_with("\"-\" 400 ")
+            .starts_with("127.0.0.1 - - [")
+    );
+}
+
+#[test]
+fn paths_and_statuses_that_are_to_be_skipped_have_no_line() {
+    let target = TestTarget::echoing();
+    let proxy = Launch::before(&target)
+        .env("THRUSTER_LOG_SKIP_PATHS", "/up, /assets/*")
+        .env("THRUSTER_LOG_SKIP_STATUSES", "405, 5xx")
+        .start();
+    let mut client = proxy.connect();
+
+    for path in ["/up", "/up?x", "/assets/a.js", "/upper", "/last"] {
+        client.get(path);
+    }
+    client.ask("CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n");
+
+    proxy.signal(rustix::process::Signal::TERM);
+    let lines = proxy.wait_exit().log_lines();
+    let logged: Vec<_> = lines.iter().filter_map(|line| line["path"].as_str()).collect();
+    assert_eq!(logged, ["/upper", "/last"]);
+}
+
+#[test]
+fn a_line_says_where_the_time_of_its_request_went() {
+    let target = TestTarget::start(move |app| {
+        while let Some(request) = app.read_request() {
+            let milliseconds = request.target()[1..].parse().unwrap();
+            // The time that the app takes is what is measured here.
+            std::thread::sleep(Duration::from_millis(milliseconds));
+            app.answer("");
+        }
+    });
+    let proxy = Launch::before(&target).start();
+    let mut client = proxy.connect();
+
+    client.get("/0");
+    client.get("/30");
+
+    let lines = proxy.wait_for_logs("Request", 2);
+    let time = |name: &str| lines[1][name].as_u64().expect("whole milliseconds");
+    assert_eq!((time("queue"), time("connect")), (0, 0), "{}", lines[1]);
+    assert!((30..=time("dur")).contains(&time("first_byte")), "{}", lines[1]);
 }

@@ -43,9 +43,17 @@ fn without_a_page_it_is_ours_in_the_form_that_the_client_wants() {
     let there = directory.path().to_str().unwrap();
     let target = broken();
     let forms = [
-        ("text/html", "text/html; charset=utf-8", "<small>502, request abc</small>"),
+        (
+            "text/html",
+            "text/html; charset=utf-8",
+            "<small>502, request abc</small>",
+        ),
         ("application/json", "application/json", "\"request_id\":\"abc\""),
-        ("*/*", "text/plain; charset=utf-8", "502 Bad Gateway: the application"),
+        (
+            "*/*",
+            "text/plain; charset=utf-8",
+            "502 Bad Gateway: the application",
+        ),
     ];
 
     for page in ["", "/no/such/page.html", there] {
@@ -81,8 +89,14 @@ fn a_program_that_wants_json_gets_it_in_the_place_of_the_operators_page() {
         .ask("GET / HTTP/1.1\r\nHost: a\r\nAccept: application/problem+json\r\n\r\n");
 
     let told: serde_json::Value = serde_json::from_str(&answer.text()).unwrap();
-    assert_eq!((&told["status"], &told["title"]), (&502.into(), &"Bad Gateway".into()));
-    assert_eq!(told["request_id"].as_str(), answer.header("x-request-id").as_deref());
+    assert_eq!(
+        (&told["status"], &told["title"]),
+        (&502.into(), &"Bad Gateway".into())
+    );
+    assert_eq!(
+        told["request_id"].as_str(),
+        answer.header("x-request-id").as_deref()
+    );
 }
 
 #[test]

@@ -13,6 +13,10 @@ pub(crate) enum Format {
     Json,
     /// `time LEVEL message key=value …`
     Text,
+    /// `time=… level=… msg=… key=value …`, as many programs read it.
+    Logfmt,
+    /// Requests as other servers log them; everything else like [`Format::Text`].
+    Combined,
 }
 
 /// How much a line matters.
@@ -103,10 +107,18 @@ impl<'a> Line<'a> {
                 out.extend_from_slice(b"\",\"msg\":");
                 json_string(out, message);
             }
-            Format::Text => {
+            Format::Text | Format::Combined => {
                 clock.write(out, time);
                 let _ = write!(out, " {:<5} ", level.name());
                 plain(out, message);
+            }
+            Format::Logfmt => {
+                out.extend_from_slice(b"time=");
+                clock.write(out, time);
+                out.extend_from_slice(b" level=");
+                out.extend_from_slice(level.name().as_bytes());
+                out.extend_from_slice(b" msg=");
+                word(out, message);
             }
         }
         Self { out, format }
@@ -117,12 +129,7 @@ impl<'a> Line<'a> {
         self.name(name);
         match self.format {
             Format::Json => json_string(self.out, value),
-            Format::Text if is_plain_word(value) => self.out.extend_from_slice(value.as_bytes()),
-            Format::Text => {
-                self.out.push(b'"');
-                quoted(self.out, value);
-                self.out.push(b'"');
-            }
+            Format::Text | Format::Logfmt | Format::Combined => word(self.out, value),
         }
     }
 
@@ -144,7 +151,11 @@ impl<'a> Line<'a> {
     /// Adds a list, given as JSON.
     pub(crate) fn list(&mut self, name: &str, json: &str) {
         self.name(name);
-        self.out.extend_from_slice(json.as_bytes());
+        match self.format {
+            // Brackets and spaces would end the value.
+            Format::Logfmt => word(self.out, json),
+            Format::Json | Format::Text | Format::Combined => self.out.extend_from_slice(json.as_bytes()),
+        }
     }
 
     /// Ends the line.
@@ -163,7 +174,7 @@ impl<'a> Line<'a> {
                 self.out.extend_from_slice(name.as_bytes());
                 self.out.extend_from_slice(b"\":");
             }
-            Format::Text => {
+            Format::Text | Format::Logfmt | Format::Combined => {
                 self.out.push(b' ');
                 self.out.extend_from_slice(name.as_bytes());
                 self.out.push(b'=');
@@ -196,6 +207,17 @@ fn json_string(out: &mut Vec<u8>, text: &str) {
                 };
             }
         }
+    }
+}
+
+/// `text` as the value of a field, in quotes if it needs them.
+fn word(out: &mut Vec<u8>, text: &str) {
+    if is_plain_word(text) {
+        out.extend_from_slice(text.as_bytes());
+    } else {
+        out.push(b'"');
+        quoted(out, text);
+        out.push(b'"');
     }
 }
 
@@ -270,6 +292,14 @@ mod tests {
     }
 
     #[test]
+    fn logfmt_is_nothing_but_fields() {
+        assert_eq!(
+            line(Format::Logfmt, "/a b"),
+            "time=2023-11-14T22:13:20.12Z level=INFO msg=Request path=\"/a b\" status=200\n"
+        );
+    }
+
+    #[test]
     fn text_quotes_what_is_not_a_word() {
         assert_eq!(
             line(Format::Text, "/a"),
@@ -281,7 +311,7 @@ mod tests {
 
     #[test]
     fn control_characters_cannot_forge_a_line_or_steer_a_terminal() {
-        for format in [Format::Json, Format::Text] {
+        for format in [Format::Json, Format::Text, Format::Logfmt] {
             let line = line(format, "a\r\nb\u{1b}[2Jc\u{2028}\u{9b}d\u{202e}");
 
             assert_eq!(line.matches('\n').count(), 1, "{line:?}");

@@ -148,6 +148,11 @@ impl Batch {
         }
     }
 
+    /// How its lines look.
+    pub(crate) fn format(&self) -> Format {
+        self.writer.format
+    }
+
     /// Adds a line whose fields `write` gives.
     pub(crate) fn line(
         &self,
@@ -156,15 +161,22 @@ impl Batch {
         time: SystemTime,
         write: impl FnOnce(&mut Line<'_>),
     ) {
+        self.append(|text, clock| {
+            let mut line = Line::begin(text, self.writer.format, clock, time, level, message);
+            write(&mut line);
+            line.end();
+        });
+    }
+
+    /// Adds the whole line that `write` appends.
+    pub(crate) fn append(&self, write: impl FnOnce(&mut Vec<u8>, &mut Clock)) {
         let full = {
             let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
             let Lines { text, clock } = &mut *lines;
             if text.is_empty() {
                 self.begun.notify_one();
             }
-            let mut line = Line::begin(text, self.writer.format, clock, time, level, message);
-            write(&mut line);
-            line.end();
+            write(text, clock);
             (text.len() >= BATCH).then(|| std::mem::take(text))
         };
         if let Some(text) = full {

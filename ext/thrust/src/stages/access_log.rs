@@ -5,24 +5,25 @@
 //! Field names are thruster's, but for `host`, `request_id`, `queue`, `connect`, `first_byte` and `error`, which are
 //! ours.
 
+mod combined;
 mod filter;
+mod line;
 mod remote;
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use http::header::{self, HeaderMap, HeaderValue};
-use http::{Method, StatusCode, Version};
-use percent_encoding::percent_decode;
+use http::{Method, StatusCode};
 use tokio::time::Instant;
 
+use self::line::RequestLine;
 use self::remote::Remote;
+use crate::config::{Config, PathPattern, StatusPattern};
 use crate::error::{CLIENT_CLOSED_REQUEST, Failure, Reason, chain};
 use crate::exchange::{self, Client, Request};
-use crate::http1::target::RequestTarget;
-use crate::log::{Batch, Level, Line};
+use crate::log::Batch;
 use crate::metrics::{Metrics, Outcome};
 
 /// Opens an entry for each request; one per core.
@@ -31,16 +32,20 @@ pub(crate) struct AccessLog {
     /// Takes the lines; `None` if requests are not logged.
     pub(crate) batch: Option<Arc<Batch>>,
     pub(crate) metrics: Arc<Metrics>,
+    skip_paths: Vec<PathPattern>,
+    skip_statuses: Vec<StatusPattern>,
     /// Whether requests that end from now on were ended by us.
     given_up: AtomicBool,
 }
 
 impl AccessLog {
     /// Entries are counted in `metrics` and go to `batch`, if there is one.
-    pub(crate) fn new(batch: Option<Arc<Batch>>, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(config: &Config, batch: Option<Arc<Batch>>, metrics: Arc<Metrics>) -> Self {
         Self {
             batch,
             metrics,
+            skip_paths: config.log_skip_paths.clone(),
+            skip_statuses: config.log_skip_statuses.clone(),
             given_up: AtomicBool::new(false),
         }
     }
@@ -50,20 +55,18 @@ impl AccessLog {
         self.given_up.store(true, Ordering::Relaxed);
     }
 
+    /// Whether such a request gets no line.
+    fn skips(&self, path: &[u8], status: u16) -> bool {
+        self.skip_statuses.iter().any(|pattern| pattern.matches(status))
+            || self.skip_paths.iter().any(|pattern| pattern.matches(path))
+    }
+
     /// Opens the entry of `request`.
     pub(crate) fn open(self: &Arc<Self>, request: &Request, client: &Client, id: &HeaderValue) -> Box<Entry> {
-        let line = self.batch.is_some().then(|| {
-            let of = |name| request.headers.get(name).cloned();
-            let facts = Facts {
-                target: request.target.clone(),
-                version: request.version,
-                host: of(header::HOST),
-                content_type: of(header::CONTENT_TYPE),
-                user_agent: of(header::USER_AGENT),
-                length: request.body.length(),
-            };
-            LineParts::new(Some(facts), Remote::of(&request.headers, client.peer), id)
-        });
+        let line = self
+            .batch
+            .as_ref()
+            .map(|batch| RequestLine::of(request, client.peer, id, batch.format()));
         let mut entry = Entry::new(self.clone(), Some(request.method.clone()), line);
         entry.accept = request.headers.get(header::ACCEPT).cloned();
         entry
@@ -71,10 +74,11 @@ impl AccessLog {
 
     /// Opens the entry of a request that could not be read.
     pub(crate) fn open_unreadable(self: &Arc<Self>, client: &Client, id: &HeaderValue) -> Box<Entry> {
+        let remote = Remote::Peer(client.peer);
         let line = self
             .batch
-            .is_some()
-            .then(|| LineParts::new(None, Remote::Peer(client.peer), id));
+            .as_ref()
+            .map(|_| RequestLine::new(None, remote, id.clone()));
         Entry::new(self.clone(), None, line)
     }
 }
@@ -89,7 +93,7 @@ pub(crate) struct Entry {
     /// What an error is told in.
     pub(crate) accept: Option<HeaderValue>,
     /// `None` if requests are not logged.
-    line: Option<LineParts>,
+    line: Option<RequestLine>,
     status: Option<StatusCode>,
     times: Times,
     sent: u64,
@@ -124,42 +128,8 @@ pub(crate) struct Times {
     pub(crate) first_byte: Option<Duration>,
 }
 
-/// What only its line says.
-#[derive(Debug)]
-struct LineParts {
-    /// `None` if it could not be read.
-    request: Option<Facts>,
-    remote: Remote,
-    id: HeaderValue,
-    content_type: Option<HeaderValue>,
-    error: Option<String>,
-}
-
-impl LineParts {
-    fn new(request: Option<Facts>, remote: Remote, id: &HeaderValue) -> Self {
-        Self {
-            request,
-            remote,
-            id: id.clone(),
-            content_type: None,
-            error: None,
-        }
-    }
-}
-
-#[derive(Debug)]
-struct Facts {
-    target: RequestTarget,
-    version: Version,
-    host: Option<HeaderValue>,
-    content_type: Option<HeaderValue>,
-    user_agent: Option<HeaderValue>,
-    /// `None` if it is not known beforehand.
-    length: Option<u64>,
-}
-
 impl Entry {
-    fn new(log: Arc<AccessLog>, method: Option<Method>, line: Option<LineParts>) -> Box<Self> {
+    fn new(log: Arc<AccessLog>, method: Option<Method>, line: Option<RequestLine>) -> Box<Self> {
         log.metrics.request_began();
         Box::new(Self {
             log,
@@ -239,92 +209,24 @@ impl Entry {
             _ => (Ending::Clients, CLIENT_CLOSED_REQUEST),
         }
     }
-
-    fn write(&self, parts: &LineParts, total: Duration, line: &mut Line<'_>) {
-        let (ending, status) = self.ending();
-        let error = match (ending, parts.error.as_deref()) {
-            (Ending::Ours, _) => Some("thrust ended before the answer did"),
-            (Ending::Clients, None) => Some("the client closed the connection"),
-            (_, error) => error,
-        };
-        let request = parts.request.as_ref();
-        let path: Cow<'_, [u8]> = request.map_or(Cow::Borrowed(&[]), |request| {
-            percent_decode(request.target.path()).into()
-        });
-        let query = request.map_or(Cow::Borrowed(&[][..]), |request| {
-            filter::query(request.target.query())
-        });
-        line.text("path", &visible(&path));
-        line.number("status", status);
-        line.number("dur", total.as_millis());
-        line.text("method", self.method.as_ref().map_or("", Method::as_str));
-        match request.and_then(|request| request.length) {
-            Some(length) => line.number("req_content_length", length),
-            None => line.number("req_content_length", -1),
-        }
-        line.text(
-            "req_content_type",
-            &lossy(request.and_then(|request| request.content_type.as_ref())),
-        );
-        line.number("resp_content_length", self.sent);
-        line.text("resp_content_type", &lossy(parts.content_type.as_ref()));
-        line.written("remote_addr", |out| parts.remote.write(out));
-        line.text(
-            "user_agent",
-            &lossy(request.and_then(|request| request.user_agent.as_ref())),
-        );
-        line.text("cache", "bypass");
-        line.text("query", &visible(&query));
-        line.text("proto", request.map_or("", |request| protocol(request.version)));
-        line.text("host", &lossy(request.and_then(|request| request.host.as_ref())));
-        line.text("request_id", &lossy(Some(&parts.id)));
-        line.number("queue", self.times.queue.as_millis());
-        line.number("connect", self.times.connect.as_millis());
-        if let Some(first_byte) = self.times.first_byte {
-            line.number("first_byte", first_byte.as_millis());
-        }
-        if let Some(error) = error {
-            line.text("error", error);
-        }
-    }
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        let total = self.started.elapsed();
-        self.log.metrics.request_ended(&Outcome {
+        let (ending, status) = self.ending();
+        let outcome = Outcome {
             method: self.method.as_ref(),
-            status: self.ending().1,
+            status,
             failure: self.failure,
             times: self.times,
-            total,
+            total: self.started.elapsed(),
             sent: self.sent,
-        });
-        if let (Some(batch), Some(parts)) = (&self.log.batch, &self.line) {
-            batch.line(Level::Info, "Request", SystemTime::now(), |line| {
-                self.write(parts, total, line);
-            });
+        };
+        self.log.metrics.request_ended(&outcome);
+        if let (Some(batch), Some(line)) = (&self.log.batch, &self.line)
+            && !self.log.skips(line.path(), status)
+        {
+            line.write(batch, &outcome, ending);
         }
-    }
-}
-
-/// The text of a field, empty if there is none.
-fn lossy(value: Option<&HeaderValue>) -> Cow<'_, str> {
-    value.map_or(Cow::Borrowed(""), |value| {
-        String::from_utf8_lossy(value.as_bytes())
-    })
-}
-
-/// `bytes` as text; what is no UTF-8 shows as U+FFFD.
-fn visible(bytes: &[u8]) -> Cow<'_, str> {
-    // Nearly all of it is, and then this is several times faster than asking for the lossy conversion.
-    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
-}
-
-fn protocol(version: Version) -> &'static str {
-    match version {
-        Version::HTTP_10 => "HTTP/1.0",
-        Version::HTTP_2 => "HTTP/2.0",
-        _ => "HTTP/1.1",
     }
 }

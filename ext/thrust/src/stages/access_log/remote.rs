@@ -40,6 +40,14 @@ impl Remote {
         remote
     }
 
+    /// The address, if there is one.
+    pub(super) fn ip(&self) -> Option<IpAddr> {
+        match *self {
+            Self::Peer(peer) => peer.ip(),
+            Self::Forwarded(address) => Some(address),
+        }
+    }
+
     /// Appends the address, with its port if that is known, or `unix`.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         match *self {

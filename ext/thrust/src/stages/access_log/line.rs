@@ -1,0 +1,155 @@
+//! The line of one request: what is kept for it while the request lasts, and its fields.
+
+use std::borrow::Cow;
+use std::time::SystemTime;
+
+use http::header::{self, HeaderValue};
+use http::{Method, Version};
+use percent_encoding::percent_decode;
+
+use super::remote::Remote;
+use super::{Ending, combined, filter};
+use crate::exchange::{Peer, Request};
+use crate::http1::target::RequestTarget;
+use crate::log::{Batch, Format, Level, Line};
+use crate::metrics::Outcome;
+
+/// What a line says of its request beside its outcome.
+#[derive(Debug)]
+pub(super) struct RequestLine {
+    /// `None` if it could not be read.
+    pub(super) request: Option<Facts>,
+    pub(super) remote: Remote,
+    id: HeaderValue,
+    pub(super) content_type: Option<HeaderValue>,
+    /// What went wrong.
+    pub(super) error: Option<String>,
+}
+
+/// What was asked.
+#[derive(Debug)]
+pub(super) struct Facts {
+    pub(super) target: RequestTarget,
+    pub(super) version: Version,
+    host: Option<HeaderValue>,
+    content_type: Option<HeaderValue>,
+    pub(super) user_agent: Option<HeaderValue>,
+    /// Only in [`Format::Combined`].
+    pub(super) referer: Option<HeaderValue>,
+    /// `None` if it is not known beforehand.
+    length: Option<u64>,
+}
+
+impl RequestLine {
+    /// For `request`, in `format`.
+    pub(super) fn of(request: &Request, peer: Peer, id: &HeaderValue, format: Format) -> Self {
+        let of = |name| request.headers.get(name).cloned();
+        let facts = Facts {
+            target: request.target.clone(),
+            version: request.version,
+            host: of(header::HOST),
+            content_type: of(header::CONTENT_TYPE),
+            user_agent: of(header::USER_AGENT),
+            referer: (format == Format::Combined)
+                .then(|| of(header::REFERER))
+                .flatten(),
+            length: request.body.length(),
+        };
+        Self::new(Some(facts), Remote::of(&request.headers, peer), id.clone())
+    }
+
+    /// `request` is `None` if it could not be read.
+    pub(super) fn new(request: Option<Facts>, remote: Remote, id: HeaderValue) -> Self {
+        Self {
+            request,
+            remote,
+            id,
+            content_type: None,
+            error: None,
+        }
+    }
+
+    /// The path as it came, empty if there is none.
+    pub(super) fn path(&self) -> &[u8] {
+        self.request.as_ref().map_or(&[], |request| request.target.path())
+    }
+
+    /// Adds the line to `batch`.
+    pub(super) fn write(&self, batch: &Batch, outcome: &Outcome<'_>, ending: Ending) {
+        let now = SystemTime::now();
+        if batch.format() == Format::Combined {
+            batch.append(|out, _| combined::write(out, self, outcome, now));
+        } else {
+            batch.line(Level::Info, "Request", now, |line| {
+                self.write_fields(line, outcome, ending);
+            });
+        }
+    }
+
+    fn write_fields(&self, line: &mut Line<'_>, outcome: &Outcome<'_>, ending: Ending) {
+        let request = self.request.as_ref();
+        let path: Cow<'_, [u8]> = percent_decode(self.path()).into();
+        let query = request.map_or(Cow::Borrowed(&[][..]), |request| {
+            filter::query(request.target.query())
+        });
+        line.text("path", &visible(&path));
+        line.number("status", outcome.status);
+        line.number("dur", outcome.total.as_millis());
+        line.text("method", outcome.method.map_or("", Method::as_str));
+        match request.and_then(|request| request.length) {
+            Some(length) => line.number("req_content_length", length),
+            None => line.number("req_content_length", -1),
+        }
+        line.text(
+            "req_content_type",
+            &lossy(request.and_then(|request| request.content_type.as_ref())),
+        );
+        line.number("resp_content_length", outcome.sent);
+        line.text("resp_content_type", &lossy(self.content_type.as_ref()));
+        line.written("remote_addr", |out| self.remote.write(out));
+        line.text(
+            "user_agent",
+            &lossy(request.and_then(|request| request.user_agent.as_ref())),
+        );
+        line.text("cache", "bypass");
+        line.text("query", &visible(&query));
+        line.text("proto", request.map_or("", |request| protocol(request.version)));
+        line.text("host", &lossy(request.and_then(|request| request.host.as_ref())));
+        line.text("request_id", &lossy(Some(&self.id)));
+        line.number("queue", outcome.times.queue.as_millis());
+        line.number("connect", outcome.times.connect.as_millis());
+        if let Some(first_byte) = outcome.times.first_byte {
+            line.number("first_byte", first_byte.as_millis());
+        }
+        let error = match (ending, self.error.as_deref()) {
+            (Ending::Ours, _) => Some("thrust ended before the answer did"),
+            (Ending::Clients, None) => Some("the client closed the connection"),
+            (_, error) => error,
+        };
+        if let Some(error) = error {
+            line.text("error", error);
+        }
+    }
+}
+
+/// The text of a field, empty if there is none.
+fn lossy(value: Option<&HeaderValue>) -> Cow<'_, str> {
+    value.map_or(Cow::Borrowed(""), |value| {
+        String::from_utf8_lossy(value.as_bytes())
+    })
+}
+
+/// `bytes` as text; what is no UTF-8 shows as U+FFFD.
+fn visible(bytes: &[u8]) -> Cow<'_, str> {
+    // Nearly all of it is, and then this is several times faster than asking for the lossy conversion.
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
+}
+
+/// The name of a version, as thruster writes it.
+pub(super) fn protocol(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_10 => "HTTP/1.0",
+        Version::HTTP_2 => "HTTP/2.0",
+        _ => "HTTP/1.1",
+    }
+}
