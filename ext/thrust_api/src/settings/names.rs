@@ -141,6 +141,17 @@ mod tests {
     }
 
     #[test]
+    fn an_unknown_name_cannot_move_the_cursor_of_who_reads_of_it() {
+        let warning = check("THRUSTER_\x1b[2J\nready").expect("it is no name of ours");
+
+        let shown = warning.to_string();
+        assert!(
+            shown.starts_with("THRUSTER_\\u{1b}[2J\\nready is not a setting"),
+            "{shown}"
+        );
+    }
+
+    #[test]
     fn the_former_name_of_tls_domain_is_pointed_out() {
         assert_eq!(nearest_to("SSL_DOMAIN").as_deref(), Some("TLS_DOMAIN"));
     }

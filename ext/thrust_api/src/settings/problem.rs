@@ -59,7 +59,7 @@ pub enum Warning {
     },
     /// A variable that reads like one of ours, and is none.
     Unknown {
-        /// The variable.
+        /// The variable; it may have any character in its name, and is shown without those that move a cursor.
         name: String,
         /// The real name that looks most like it.
         nearest: Option<String>,
@@ -83,9 +83,11 @@ impl fmt::Display for Warning {
                 name,
                 nearest: Some(nearest),
             } => {
+                let name = name.escape_debug();
                 write!(formatter, "{name} is not a setting; did you mean {nearest}?")
             }
             Self::Unknown { name, nearest: None } => {
+                let name = name.escape_debug();
                 write!(
                     formatter,
                     "{name} is not a setting; `thrust config` lists those there are"
