@@ -18,6 +18,8 @@ use crate::exchange::Client;
 use crate::stream::Stream;
 use crate::timer::Timer;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use http1::requests::Requests;
 pub(crate) use http2::{StreamBody, WINDOW};
 pub(crate) use link::{ClientBody, Interim};
 

@@ -16,6 +16,9 @@ mod date;
 mod error;
 mod exchange;
 mod front;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod hand_over;
 mod http1;
 mod listener;

@@ -7,6 +7,8 @@ mod headers;
 mod pool;
 mod target;
 mod upload;
+#[cfg(any(test, fuzzing))]
+mod written;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,6 +19,8 @@ pub(crate) use answer::{AnswerBody, Tunnel};
 pub(crate) use forward::{Asked, Unanswered};
 use pool::Pool;
 pub(crate) use target::Target;
+#[cfg(any(test, fuzzing))]
+pub(crate) use written::write;
 
 /// How the app is asked.
 #[derive(Clone, Debug)]

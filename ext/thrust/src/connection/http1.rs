@@ -1,5 +1,8 @@
 //! Serves HTTP/1 clients: one request after the other, each answered before the next is looked at.
 
+#[cfg(any(test, fuzzing))]
+pub(super) mod requests;
+
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
