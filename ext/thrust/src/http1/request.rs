@@ -122,7 +122,8 @@ fn judge_host(
     Ok(())
 }
 
-/// Whether this is `host [":" port]` (RFC 3986 section 3.2.2) or empty; neither userinfo nor a list.
+/// Whether this is `host [":" port]` (RFC 3986 section 3.2.2) or empty; neither userinfo nor a list, nor a port alone,
+/// which some take for no host and some for themselves (RFC 9110 section 4.2.1).
 pub(crate) fn is_host(value: &[u8]) -> bool {
     let (host, port) = match value.iter().rposition(|byte| *byte == b':') {
         Some(colon) if !value[colon..].contains(&b']') => (&value[..colon], Some(&value[colon + 1..])),
@@ -132,6 +133,7 @@ pub(crate) fn is_host(value: &[u8]) -> bool {
         return false;
     }
     match host {
+        [] => port.is_none(),
         [b'[', address @ .., b']'] => {
             std::str::from_utf8(address).is_ok_and(|address| address.parse::<std::net::Ipv6Addr>().is_ok())
         }
@@ -175,6 +177,8 @@ mod tests {
             ("GET / HTTP/1.1\r\nHost: a, b\r\n\r\n", HeadError::Host),
             ("GET / HTTP/1.1\r\nHost: a:b\r\n\r\n", HeadError::Host),
             ("GET / HTTP/1.1\r\nHost: [::1\r\n\r\n", HeadError::Host),
+            ("GET / HTTP/1.1\r\nHost: :80\r\n\r\n", HeadError::Host),
+            ("GET http://:80/ HTTP/1.1\r\nHost: a\r\n\r\n", HeadError::Target),
             ("GET foo HTTP/1.1\r\nHost: a\r\n\r\n", HeadError::Target),
             ("GET * HTTP/1.1\r\nHost: a\r\n\r\n", HeadError::Target),
             ("GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n", HeadError::Target),
