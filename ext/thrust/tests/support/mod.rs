@@ -23,7 +23,9 @@ mod target;
 mod terminal;
 #[cfg(target_os = "linux")]
 pub(crate) mod usage;
+pub(crate) mod vector;
 mod wire;
+mod witness;
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::Child;
@@ -45,6 +47,7 @@ pub(crate) use self::target::{App, TestTarget};
 #[cfg(target_os = "linux")]
 pub(crate) use self::terminal::Terminal;
 pub(crate) use self::wire::{Message, Wire};
+pub(crate) use self::witness::{Seen, Witness};
 
 /// How long any single wait may last before the test fails. Long, because the machine may be busy; a passing test
 /// never waits it out.
