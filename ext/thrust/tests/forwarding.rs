@@ -7,42 +7,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use self::support::{Launch, Message, TestProxy, TestTarget};
 
 #[test]
-fn the_request_line_passes_byte_for_byte() {
-    let (target, proxy) = echo();
-    let targets: [&[u8]; 9] = [
-        b"/a%2Fb//c/../d/./e",
-        b"/?q=%zz&b=2&a=1",
-        b"/?a;b",
-        b"/a?b?c",
-        b"/?",
-        b"/<>\"`{}|\\^",
-        b"/\xc3\xa4",
-        b"/\xff\xfe",
-        b"/%00%0d%0a",
-    ];
-    let mut client = proxy.connect();
-
-    for raw in targets {
-        client.ask([b"GET ", raw, b" HTTP/1.1\r\nHost: a\r\n\r\n"].concat());
-    }
-    client.ask("get /lower HTTP/1.1\r\nHost: a\r\n\r\n");
-    client.ask("M-SEARCH /unknown HTTP/1.1\r\nHost: a\r\n\r\n");
-
-    let seen: Vec<_> = target
-        .requests()
-        .iter()
-        .map(|request| request.first_line().to_owned())
-        .collect();
-    let mut sent: Vec<_> = targets
-        .iter()
-        .map(|raw| format!("GET {} HTTP/1.1", String::from_utf8_lossy(raw)))
-        .collect();
-    sent.push("get /lower HTTP/1.1".to_owned());
-    sent.push("M-SEARCH /unknown HTTP/1.1".to_owned());
-    assert_eq!(seen, sent);
-}
-
-#[test]
 fn the_host_is_kept_and_that_of_an_absolute_target_wins() {
     let (target, proxy) = echo();
     let cases = [
