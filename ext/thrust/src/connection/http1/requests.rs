@@ -25,7 +25,7 @@ impl Requests {
             read: limit,
             write: limit,
         };
-        Self(Arc::new(Link::new(stream, received, timeouts)))
+        Self(Arc::new(Link::new(stream, received, timeouts, Arc::default())))
     }
 
     /// The next one, once the body of the one before was read; `None` if there is none, or it is refused.
