@@ -83,6 +83,10 @@ fn judge_fields(headers: &HeaderMap) -> Result<(), HeadError> {
     if headers.values().any(is_padded) {
         return Err(HeadError::Field);
     }
+    // hyper refuses those that differ.
+    if headers.get_all(header::CONTENT_LENGTH).iter().nth(1).is_some() {
+        return Err(HeadError::ContentLength);
+    }
     Ok(())
 }
 
@@ -133,6 +137,10 @@ mod tests {
             (parts("GET", "/", &[("host", "a/b")]), HeadError::Host),
             (parts("GET", "http://a/", &[("x", "b ")]), HeadError::Field),
             (parts("GET", "http://a/", &[("x", "\tb")]), HeadError::Field),
+            (
+                parts("GET", "http://a/", &[("content-length", "5"), ("content-length", "5")]),
+                HeadError::ContentLength,
+            ),
             (parts("GET", "*", &[("host", "a")]), HeadError::Target),
             (parts("CONNECT", "a:1", &[]), HeadError::MethodNotAllowed),
             (parts("TRACE", "http://a/", &[]), HeadError::MethodNotAllowed),
