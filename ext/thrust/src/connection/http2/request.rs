@@ -20,6 +20,15 @@ pub(super) fn read(mut parts: Parts) -> Result<Box<Request>, HeadError> {
     if parts.method == Method::CONNECT || parts.method == Method::TRACE {
         return Err(HeadError::MethodNotAllowed);
     }
+    // As in an absolute-form target. Without `:authority` hyper does not tell the scheme, and nobody reads it.
+    let is_known = |scheme: &str| {
+        ["http", "https"]
+            .iter()
+            .any(|known| scheme.eq_ignore_ascii_case(known))
+    };
+    if !parts.uri.scheme_str().is_none_or(is_known) {
+        return Err(HeadError::Target);
+    }
     judge_fields(&parts.headers)?;
     let target = match parts.uri.path_and_query() {
         Some(target) if target.as_str().starts_with('/') => target.as_str(),
@@ -141,6 +150,7 @@ mod tests {
                 parts("GET", "http://a/", &[("content-length", "5"), ("content-length", "5")]),
                 HeadError::ContentLength,
             ),
+            (parts("GET", "ftp://a/", &[]), HeadError::Target),
             (parts("GET", "*", &[("host", "a")]), HeadError::Target),
             (parts("CONNECT", "a:1", &[]), HeadError::MethodNotAllowed),
             (parts("TRACE", "http://a/", &[]), HeadError::MethodNotAllowed),
