@@ -96,6 +96,11 @@ fn judge_fields(headers: &HeaderMap) -> Result<(), HeadError> {
     if headers.get_all(header::CONTENT_LENGTH).iter().nth(1).is_some() {
         return Err(HeadError::ContentLength);
     }
+    let mut expected = headers.get_all(header::EXPECT).iter();
+    let is_known = |expect: &HeaderValue| expect.as_bytes().eq_ignore_ascii_case(b"100-continue");
+    if !expected.next().is_none_or(is_known) || expected.next().is_some() {
+        return Err(HeadError::Expect);
+    }
     Ok(())
 }
 
@@ -147,8 +152,16 @@ mod tests {
             (parts("GET", "http://a/", &[("x", "b ")]), HeadError::Field),
             (parts("GET", "http://a/", &[("x", "\tb")]), HeadError::Field),
             (
-                parts("GET", "http://a/", &[("content-length", "5"), ("content-length", "5")]),
+                parts(
+                    "GET",
+                    "http://a/",
+                    &[("content-length", "5"), ("content-length", "5")],
+                ),
                 HeadError::ContentLength,
+            ),
+            (
+                parts("GET", "http://a/", &[("expect", "200-ok")]),
+                HeadError::Expect,
             ),
             (parts("GET", "ftp://a/", &[]), HeadError::Target),
             (parts("GET", "*", &[("host", "a")]), HeadError::Target),
