@@ -49,6 +49,7 @@ impl Service {
     pub(crate) fn new(cores: usize, target: &Target, config: &Config) -> Self {
         let options = Arc::new(Options {
             forward_headers: config.forward_headers,
+            trusted_proxies: config.trusted_proxies.clone(),
             connect_timeout: config.target_connect_timeout,
             timeout: config.target_timeout,
             boot_timeout: config.boot_timeout,

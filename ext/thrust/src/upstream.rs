@@ -22,11 +22,15 @@ pub(crate) use target::Target;
 #[cfg(any(test, fuzzing))]
 pub(crate) use written::write;
 
+use crate::trust::TrustedProxies;
+
 /// How the app is asked.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     /// Whether `X-Forwarded-*` of the client are passed on.
     pub(crate) forward_headers: bool,
+    /// Who may say where a request comes from.
+    pub(crate) trusted_proxies: TrustedProxies,
     /// For a new connection.
     pub(crate) connect_timeout: Duration,
     /// From our last byte to the app's first; `None` means for ever.

@@ -15,6 +15,7 @@ use super::plain::{self, Fault, Field, Framing, Reading};
 use crate::connection::Requests;
 use crate::exchange::{Client, Peer};
 use crate::stream::Stream;
+use crate::trust::TrustedProxies;
 use crate::upstream::{Options, Target, write};
 
 /// What a client may send that the app gets from us, or not at all.
@@ -134,6 +135,10 @@ fn client_of() -> Client {
 fn options() -> Options {
     Options {
         forward_headers: true,
+        trusted_proxies: TrustedProxies {
+            networks: "private".parse().expect("it is one of the words"),
+            chosen: false,
+        },
         connect_timeout: Duration::from_secs(5),
         timeout: None,
         boot_timeout: Duration::from_secs(5),

@@ -8,7 +8,6 @@
 mod combined;
 mod filter;
 mod line;
-mod remote;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,12 +18,12 @@ use http::{Method, StatusCode};
 use tokio::time::Instant;
 
 use self::line::RequestLine;
-use self::remote::Remote;
 use crate::config::{Config, PathPattern, StatusPattern};
 use crate::error::{CLIENT_CLOSED_REQUEST, Failure, Reason, chain};
 use crate::exchange::{self, Client, Request};
 use crate::log::Batch;
 use crate::metrics::{Metrics, Outcome};
+use crate::trust::{ClientAddress, TrustedProxies};
 
 /// Opens an entry for each request; one per core.
 #[derive(Debug)]
@@ -32,6 +31,8 @@ pub(crate) struct AccessLog {
     /// Takes the lines; `None` if requests are not logged.
     pub(crate) batch: Option<Arc<Batch>>,
     pub(crate) metrics: Arc<Metrics>,
+    /// Who may say whose request it is.
+    trusted_proxies: TrustedProxies,
     skip_paths: Vec<PathPattern>,
     skip_statuses: Vec<StatusPattern>,
     /// Whether requests that end from now on were ended by us.
@@ -44,6 +45,7 @@ impl AccessLog {
         Self {
             batch,
             metrics,
+            trusted_proxies: config.trusted_proxies.clone(),
             skip_paths: config.log_skip_paths.clone(),
             skip_statuses: config.log_skip_statuses.clone(),
             given_up: AtomicBool::new(false),
@@ -63,10 +65,10 @@ impl AccessLog {
 
     /// Opens the entry of `request`.
     pub(crate) fn open(self: &Arc<Self>, request: &Request, client: &Client, id: &HeaderValue) -> Box<Entry> {
-        let line = self
-            .batch
-            .as_ref()
-            .map(|batch| RequestLine::of(request, client.peer, id, batch.format()));
+        let line = self.batch.as_ref().map(|batch| {
+            let client = self.trusted_proxies.client_address(&request.headers, client.peer);
+            RequestLine::of(request, client, id, batch.format())
+        });
         let mut entry = Entry::new(self.clone(), Some(request.method.clone()), line);
         entry.accept = request.headers.get(header::ACCEPT).cloned();
         entry
@@ -74,11 +76,11 @@ impl AccessLog {
 
     /// Opens the entry of a request that could not be read.
     pub(crate) fn open_unreadable(self: &Arc<Self>, client: &Client, id: &HeaderValue) -> Box<Entry> {
-        let remote = Remote::Peer(client.peer);
+        let client = ClientAddress::Peer(client.peer);
         let line = self
             .batch
             .as_ref()
-            .map(|_| RequestLine::new(None, remote, id.clone()));
+            .map(|_| RequestLine::new(None, client, id.clone()));
         Entry::new(self.clone(), None, line)
     }
 }

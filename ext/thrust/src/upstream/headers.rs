@@ -1,47 +1,22 @@
 //! What the app is told of a request: its head, without what is a matter between the client and us, and with what
 //! only we know, as thruster tells it.
 
+mod passage;
+
+use std::net::IpAddr;
+
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Version};
 
 use super::{Options, Target};
-use crate::exchange::{Client, Request};
+use crate::exchange::{Client, Peer, Request};
 use crate::http1::encode;
 use crate::text;
+use crate::trust::Belief;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-
-/// Fields that we write ourselves or that no client may send.
-const OURS: [&str; 9] = [
-    "host",
-    "content-length",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-proto",
-    "x-sendfile-type",
-    "x-accel-mapping",
-    "forwarded",
-    "trailer",
-];
-
-/// Fields that Rack would not tell from others spelt with `_`: `X_Forwarded_For` becomes `HTTP_X_FORWARDED_FOR` too.
-const UNSHADOWED: [&str; 13] = [
-    "transfer-encoding",
-    "content-length",
-    "content-type",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-proto",
-    "x-forwarded-port",
-    "x-forwarded-ssl",
-    "x-real-ip",
-    "x-request-id",
-    "x-request-start",
-    "x-sendfile-type",
-    "x-accel-mapping",
-];
 
 /// The head of the request to the app, its empty line included.
 pub(super) fn request_head(
@@ -51,6 +26,9 @@ pub(super) fn request_head(
     target: &Target,
 ) -> Vec<u8> {
     let headers = &request.headers;
+    let belief = options
+        .trusted_proxies
+        .belief(options.forward_headers, client.peer);
     let mut out = Vec::with_capacity(768);
     out.extend_from_slice(request.method.as_str().as_bytes());
     out.push(b' ');
@@ -64,10 +42,15 @@ pub(super) fn request_head(
     } else {
         encode::field(&mut out, &header::HOST, host);
     }
-    for (name, value) in headers.iter().filter(|(name, _)| is_passed_on(name)) {
-        encode::field(&mut out, name, value.as_bytes());
+    for (name, value) in headers {
+        if passage::passes(name.as_str(), belief) {
+            encode::field(&mut out, name, value.as_bytes());
+        }
     }
-    forwarded(&mut out, headers, host, client, options.forward_headers);
+    x_forwarded(&mut out, headers, host, client, belief >= Belief::XForwarded);
+    if belief == Belief::Everything && headers.contains_key(header::FORWARDED) {
+        forwarded(&mut out, headers, client.peer);
+    }
     framing(&mut out, request);
     if request.accepts_trailers {
         out.extend_from_slice(b"Te: trailers\r\n");
@@ -83,14 +66,17 @@ pub(super) fn request_head(
     out
 }
 
-fn is_passed_on(name: &HeaderName) -> bool {
-    let name = name.as_str();
-    let shadows = name.contains('_') && UNSHADOWED.contains(&name.replace('_', "-").as_str());
-    !shadows && !OURS.contains(&name)
-}
-
-fn forwarded(out: &mut Vec<u8>, headers: &HeaderMap, host: &[u8], client: &Client, believed: bool) {
-    forwarded_for(out, headers, client, believed);
+fn x_forwarded(out: &mut Vec<u8>, headers: &HeaderMap, host: &[u8], client: &Client, believed: bool) {
+    let came = believed.then_some(X_FORWARDED_FOR);
+    let mut list = List::new(out, b"X-Forwarded-For: ");
+    for value in came.iter().flat_map(|name| headers.get_all(name)) {
+        list.add(value.as_bytes());
+    }
+    if let Some(address) = client.peer.ip() {
+        list.begin();
+        text::address(list.out, address);
+    }
+    list.end();
 
     let given = |name| {
         headers
@@ -107,34 +93,79 @@ fn forwarded(out: &mut Vec<u8>, headers: &HeaderMap, host: &[u8], client: &Clien
     );
 }
 
-/// The addresses that came, and behind them that of the peer, if it has one.
-fn forwarded_for(out: &mut Vec<u8>, headers: &HeaderMap, client: &Client, believed: bool) {
-    let came = headers
-        .get_all(X_FORWARDED_FOR)
-        .iter()
-        .filter(|value| believed && !value.is_empty());
-    let start = out.len();
+/// What came in `Forwarded` (RFC 7239), and behind it the peer, if it has an address.
+///
+/// Not the host and protocol that we were asked with: Rack takes the last that it finds for those of the client.
+#[cold]
+fn forwarded(out: &mut Vec<u8>, headers: &HeaderMap, peer: Peer) {
+    let came = headers.get_all(header::FORWARDED);
+    // An open quote would swallow what we add.
+    if came.iter().any(|value| has_open_quote(value.as_bytes())) {
+        return;
+    }
+    let mut list = List::new(out, b"Forwarded: ");
     for value in came {
-        separate(out, start);
-        out.extend_from_slice(value.as_bytes());
+        list.add(value.as_bytes());
     }
-    if let Some(address) = client.peer.ip() {
-        separate(out, start);
-        text::address(out, address);
+    match peer.ip() {
+        Some(IpAddr::V4(address)) => list.add(format!("for={address}").as_bytes()),
+        Some(IpAddr::V6(address)) => list.add(format!("for=\"[{address}]\"").as_bytes()),
+        None => {}
     }
-    if out.len() > start {
-        out.extend_from_slice(b"\r\n");
-    }
+    list.end();
 }
 
-/// Writes what stands before an address of X-Forwarded-For, whose line begins at `start`.
-fn separate(out: &mut Vec<u8>, start: usize) {
-    let separator: &[u8] = if out.len() == start {
-        b"X-Forwarded-For: "
-    } else {
-        b", "
-    };
-    out.extend_from_slice(separator);
+/// Whether a quoted string (RFC 9110 section 5.6.4) begins in this value and does not end.
+fn has_open_quote(value: &[u8]) -> bool {
+    let (mut quoted, mut escaped) = (false, false);
+    for byte in value {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = quoted,
+            b'"' => quoted = !quoted,
+            _ => {}
+        }
+    }
+    quoted
+}
+
+/// A field whose value is a list, and which is not written if that is empty.
+struct List<'a> {
+    out: &'a mut Vec<u8>,
+    name: &'static [u8],
+    start: usize,
+}
+
+impl<'a> List<'a> {
+    /// `name` with a colon and a space.
+    fn new(out: &'a mut Vec<u8>, name: &'static [u8]) -> Self {
+        let start = out.len();
+        Self { out, name, start }
+    }
+
+    /// Adds an element, or several that are separated already.
+    fn add(&mut self, elements: &[u8]) {
+        if !elements.is_empty() {
+            self.begin();
+            self.out.extend_from_slice(elements);
+        }
+    }
+
+    /// Writes what stands before the next element.
+    fn begin(&mut self) {
+        let before: &[u8] = if self.out.len() == self.start {
+            self.name
+        } else {
+            b", "
+        };
+        self.out.extend_from_slice(before);
+    }
+
+    fn end(self) {
+        if self.out.len() > self.start {
+            self.out.extend_from_slice(b"\r\n");
+        }
+    }
 }
 
 fn framing(out: &mut Vec<u8>, request: &Request) {
@@ -150,5 +181,27 @@ fn framing(out: &mut Vec<u8>, request: &Request) {
             }
         }
         Some(length) => encode::content_length(out, length),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quote_is_open_until_one_that_is_not_escaped() {
+        for value in [
+            "",
+            "for=1.2.3.4",
+            r#"for="[::1]""#,
+            r#"for="a\"b""#,
+            r"a\b",
+            r#""\\""#,
+        ] {
+            assert!(!has_open_quote(value.as_bytes()), "{value}");
+        }
+        for value in [r#"for=""#, r#"for="a\""#, r#"for="a", by="b"#, r#""\"#] {
+            assert!(has_open_quote(value.as_bytes()), "{value}");
+        }
     }
 }

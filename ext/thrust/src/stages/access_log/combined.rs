@@ -14,7 +14,7 @@ use crate::text;
 
 /// Appends the line of a request that ended at `time`.
 pub(super) fn write(out: &mut Vec<u8>, line: &RequestLine, outcome: &Outcome<'_>, time: SystemTime) {
-    match line.remote.ip() {
+    match line.client.ip() {
         Some(address) => text::address(out, address),
         // What reads such lines expects a word.
         None => out.extend_from_slice(b"unix"),

@@ -7,19 +7,19 @@ use http::header::{self, HeaderValue};
 use http::{Method, Version};
 use percent_encoding::percent_decode;
 
-use super::remote::Remote;
 use super::{Ending, combined, filter};
-use crate::exchange::{Peer, Request};
+use crate::exchange::Request;
 use crate::http1::target::RequestTarget;
 use crate::log::{Batch, Format, Level, Line};
 use crate::metrics::Outcome;
+use crate::trust::ClientAddress;
 
 /// What a line says of its request beside its outcome.
 #[derive(Debug)]
 pub(super) struct RequestLine {
     /// `None` if it could not be read.
     pub(super) request: Option<Facts>,
-    pub(super) remote: Remote,
+    pub(super) client: ClientAddress,
     id: HeaderValue,
     pub(super) content_type: Option<HeaderValue>,
     /// What went wrong.
@@ -42,7 +42,7 @@ pub(super) struct Facts {
 
 impl RequestLine {
     /// For `request`, in `format`.
-    pub(super) fn of(request: &Request, peer: Peer, id: &HeaderValue, format: Format) -> Self {
+    pub(super) fn of(request: &Request, client: ClientAddress, id: &HeaderValue, format: Format) -> Self {
         let of = |name| request.headers.get(name).cloned();
         let facts = Facts {
             target: request.target.clone(),
@@ -55,14 +55,14 @@ impl RequestLine {
                 .flatten(),
             length: request.body.length(),
         };
-        Self::new(Some(facts), Remote::of(&request.headers, peer), id.clone())
+        Self::new(Some(facts), client, id.clone())
     }
 
     /// `request` is `None` if it could not be read.
-    pub(super) fn new(request: Option<Facts>, remote: Remote, id: HeaderValue) -> Self {
+    pub(super) fn new(request: Option<Facts>, client: ClientAddress, id: HeaderValue) -> Self {
         Self {
             request,
-            remote,
+            client,
             id,
             content_type: None,
             error: None,
@@ -106,7 +106,7 @@ impl RequestLine {
         );
         line.number("resp_content_length", outcome.sent);
         line.text("resp_content_type", &lossy(self.content_type.as_ref()));
-        line.written("remote_addr", |out| self.remote.write(out));
+        line.written("remote_addr", |out| self.client.write(out));
         line.text(
             "user_agent",
             &lossy(request.and_then(|request| request.user_agent.as_ref())),
