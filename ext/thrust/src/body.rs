@@ -1,6 +1,6 @@
 //! The one body type: whatever a request or an answer carries, wherever it comes from.
 
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::Frame;
@@ -29,6 +29,8 @@ enum Kind {
     Client(ClientBody),
     /// From an HTTP/2 client.
     Stream(StreamBody),
+    /// From either, and no more of it than may come. Boxed: it is rare, and each body would be as large as this.
+    Limited(Box<Limited>),
     /// From the app.
     Answer(Box<AnswerBody>),
     /// No body: the connection to the app after a 101.
@@ -46,19 +48,7 @@ impl Body {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let next = match &mut self.kind {
-            Kind::Empty | Kind::Tunnel(_) => Poll::Ready(None),
-            Kind::Bytes(bytes) => {
-                let bytes = std::mem::take(bytes);
-                self.kind = Kind::Empty;
-                Poll::Ready(Some(Ok(Frame::data(bytes))))
-            }
-            Kind::Client(body) => body
-                .poll_next(cx)
-                .map(|next| next.map(|result| result.map(Frame::data))),
-            Kind::Stream(body) => body.poll_next(cx),
-            Kind::Answer(body) => body.poll_next(cx),
-        };
+        let next = self.kind.poll_next(cx);
         if let (Some(entry), Poll::Ready(Some(next))) = (&mut self.entry, &next) {
             match next {
                 Ok(frame) => entry.count(frame.data_ref().map_or(0, Bytes::len)),
@@ -77,13 +67,17 @@ impl Body {
 
     /// The exact number of bytes still to come, if it is known.
     pub(crate) fn length(&self) -> Option<u64> {
-        match &self.kind {
-            Kind::Empty | Kind::Tunnel(_) => Some(0),
-            Kind::Bytes(bytes) => Some(bytes.len() as u64),
-            Kind::Client(body) => body.length(),
-            Kind::Stream(body) => body.length(),
-            Kind::Answer(body) => body.length(),
-        }
+        self.kind.length()
+    }
+
+    /// Lets it fail once more than `limit` bytes have come.
+    pub(crate) fn limit(&mut self, limit: u64) {
+        let kind = std::mem::take(&mut self.kind);
+        self.kind = Kind::Limited(Box::new(Limited {
+            kind,
+            limit,
+            left: limit,
+        }));
     }
 
     /// Whether all of it was given out.
@@ -122,13 +116,67 @@ impl Drop for Body {
     }
 }
 
+/// A body and what may still come of it.
+#[derive(Debug)]
+struct Limited {
+    kind: Kind,
+    /// In bytes, as is what is left of it.
+    limit: u64,
+    left: u64,
+}
+
+impl Limited {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let next = ready!(self.kind.poll_next(cx));
+        if let Some(Ok(frame)) = &next {
+            let length = frame.data_ref().map_or(0, |data| data.len() as u64);
+            if length > self.left {
+                // Whoever asks again gets no more either.
+                self.left = 0;
+                return Poll::Ready(Some(Err(BodyError::TooLarge { limit: self.limit })));
+            }
+            self.left -= length;
+        }
+        Poll::Ready(next)
+    }
+}
+
 impl Kind {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match self {
+            Self::Empty | Self::Tunnel(_) => Poll::Ready(None),
+            Self::Bytes(bytes) => {
+                let bytes = std::mem::take(bytes);
+                *self = Self::Empty;
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
+            }
+            Self::Client(body) => body
+                .poll_next(cx)
+                .map(|next| next.map(|result| result.map(Frame::data))),
+            Self::Stream(body) => body.poll_next(cx),
+            Self::Limited(body) => body.poll_next(cx),
+            Self::Answer(body) => body.poll_next(cx),
+        }
+    }
+
+    fn length(&self) -> Option<u64> {
+        match self {
+            Self::Empty | Self::Tunnel(_) => Some(0),
+            Self::Bytes(bytes) => Some(bytes.len() as u64),
+            Self::Client(body) => body.length(),
+            Self::Stream(body) => body.length(),
+            Self::Limited(body) => body.kind.length(),
+            Self::Answer(body) => body.length(),
+        }
+    }
+
     fn is_over(&self) -> bool {
         match self {
             Self::Empty => true,
             Self::Bytes(_) | Self::Tunnel(_) => false,
             Self::Client(body) => body.is_over(),
             Self::Stream(body) => body.is_over(),
+            Self::Limited(body) => body.kind.is_over(),
             Self::Answer(body) => body.is_over(),
         }
     }
@@ -178,5 +226,27 @@ impl From<Box<Tunnel>> for Body {
             kind: Kind::Tunnel(tunnel),
             entry: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_body_of_just_the_limit_passes_and_one_more_byte_fails_it() {
+        let mut exact = Body::from(Bytes::from_static(b"ten bytes!"));
+        let mut longer = Body::from(Bytes::from_static(b"ten bytes, and more"));
+        exact.limit(10);
+        longer.limit(10);
+
+        let whole = poll_fn(|cx| exact.poll_next(cx)).await.unwrap().unwrap();
+        let failed = poll_fn(|cx| longer.poll_next(cx)).await.unwrap();
+
+        assert_eq!(whole.into_data().unwrap(), "ten bytes!");
+        assert!(poll_fn(|cx| exact.poll_next(cx)).await.is_none() && exact.is_over());
+        assert!(matches!(failed, Err(BodyError::TooLarge { limit: 10 })));
     }
 }

@@ -16,6 +16,7 @@ use crate::pipeline::Pipeline;
 use crate::service::Service;
 use crate::stages::access_log::AccessLog;
 use crate::stages::error_pages::ErrorPages;
+use crate::stages::limits::Limits;
 use crate::stages::own_paths::OwnPaths;
 
 /// What serves the connections of one thread.
@@ -56,6 +57,9 @@ impl Core {
                 error_pages: error_pages.clone(),
                 own_paths: OwnPaths {
                     ready: config.ready_path.clone(),
+                },
+                limits: Limits {
+                    max_request_body: config.max_request_body,
                 },
                 service: service.clone(),
                 core: number,

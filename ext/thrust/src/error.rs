@@ -57,7 +57,7 @@ pub(crate) enum ProxyError {
     UnaskedUpgrade { target: Target },
     #[error("{target} changed the protocol before it had the whole request")]
     EarlyUpgrade { target: Target },
-    #[error("the request body could not be read")]
+    #[error("the request body could not be taken")]
     RequestBody(#[source] BodyError),
 }
 
@@ -79,6 +79,7 @@ impl ProxyError {
             }
             Self::ConnectSlow { .. } | Self::TargetSlow { .. } => StatusCode::GATEWAY_TIMEOUT,
             Self::RequestBody(BodyError::ClientSlow(_)) => StatusCode::REQUEST_TIMEOUT,
+            Self::RequestBody(BodyError::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
             // Seldom seen: a client that left reads no answer, and an answer's faults come after its head.
             Self::RequestBody(
                 BodyError::ClientGone
@@ -141,6 +142,8 @@ pub(crate) enum BodyError {
     ClientGone,
     #[error("the client sent nothing for {0:?}")]
     ClientSlow(Duration),
+    #[error("it is larger than {limit} bytes")]
+    TooLarge { limit: u64 },
     #[error("the client sent malformed chunks")]
     ClientMalformed(#[source] ChunkError),
     #[error("the client's stream ended early")]
@@ -160,6 +163,7 @@ impl Failure for BodyError {
         match self {
             Self::ClientGone | Self::ClientHttp2(_) => Reason::ClientGone,
             Self::ClientSlow(_) => Reason::BodySlow,
+            Self::TooLarge { .. } => Reason::BodyTooLarge,
             Self::ClientMalformed(_) => Reason::BodyMalformed,
             Self::Stalled(_) => Reason::AnswerStalled,
             Self::TargetCut => Reason::AnswerCut,

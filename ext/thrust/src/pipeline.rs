@@ -12,6 +12,7 @@ use crate::exchange::{Client, Request, Response, response};
 use crate::service::Service;
 use crate::stages::access_log::{AccessLog, Entry};
 use crate::stages::error_pages::ErrorPages;
+use crate::stages::limits::Limits;
 use crate::stages::own_paths::OwnPaths;
 use crate::stages::{request_id, request_start};
 
@@ -21,6 +22,7 @@ pub(crate) struct Pipeline {
     pub(crate) access_log: Arc<AccessLog>,
     pub(crate) error_pages: Arc<ErrorPages>,
     pub(crate) own_paths: OwnPaths,
+    pub(crate) limits: Limits,
     pub(crate) service: Arc<Service>,
     /// The number of the core whose pipeline this is.
     pub(crate) core: usize,
@@ -48,7 +50,7 @@ impl Pipeline {
 
     async fn respond(
         &self,
-        request: Box<Request>,
+        mut request: Box<Request>,
         client: &Client,
         entry: &mut Entry,
     ) -> Result<Response, ProxyError> {
@@ -59,6 +61,7 @@ impl Pipeline {
         if let Some(answer) = self.own_paths.answer(&request, &self.service) {
             return Ok(answer);
         }
+        self.limits.apply(&mut request)?;
         self.service.forward(self.core, request, client, entry).await
     }
 

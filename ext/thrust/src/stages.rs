@@ -2,6 +2,7 @@
 
 pub(crate) mod access_log;
 pub(crate) mod error_pages;
+pub(crate) mod limits;
 pub(crate) mod own_paths;
 pub(crate) mod request_id;
 pub(crate) mod request_start;

@@ -25,12 +25,14 @@ use crate::http1::decode::BodyDecoder;
 use crate::http1::fields::tokens;
 use crate::http1::head::{HeadError, MAX_EMPTY_LINES};
 use crate::http1::request::{self, RequestHead};
-use crate::stream::Stream;
+use crate::stream::{Stream, TURN};
 
 /// How long a client may keep sending after an answer that closes the connection.
 const LINGER: Duration = Duration::from_secs(30);
 /// How long it may be silent meanwhile.
 const LINGER_SILENCE: Duration = Duration::from_secs(2);
+/// How much it may send meanwhile, in bytes: enough for one that sends all of a large upload before it reads.
+const LINGER_BYTES: usize = 256 * 1024 * 1024;
 
 /// What to do with the connection once a request was answered.
 pub(super) enum After {
@@ -215,13 +217,22 @@ async fn linger(link: &Link) {
     link.stream.shutdown_write();
     let end = Instant::now() + LINGER;
     let mut silence = Instant::now() + LINGER_SILENCE;
+    let mut discarded = 0;
     poll_fn(|cx| {
         let mut reading = link.reading();
+        let turn = discarded + TURN;
         loop {
+            if discarded >= turn {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             match link.stream.poll_read(cx, u64::MAX) {
                 // Asked at each read: the timer below is never reached while there is more to read.
-                Poll::Ready(Ok(piece)) if !piece.is_empty() && Instant::now() < end => {
+                Poll::Ready(Ok(piece))
+                    if !piece.is_empty() && discarded < LINGER_BYTES && Instant::now() < end =>
+                {
                     silence = Instant::now() + LINGER_SILENCE;
+                    discarded += piece.len();
                 }
                 Poll::Ready(_) => return Poll::Ready(()),
                 Poll::Pending => return reading.timer.poll(cx, Some(end.min(silence))),

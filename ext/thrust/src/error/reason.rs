@@ -50,6 +50,7 @@ reasons! {
     // Of its body, and of who sends it.
     BodyMalformed => "body_malformed", "http_request_error";
     BodySlow => "body_timeout", "http_request_error";
+    BodyTooLarge => "body_too_large", "http_request_error";
     ClientGone => "client_gone", "http_request_error";
     // Of an app that is not there.
     BootQueueFull => "boot_queue_full", "destination_unavailable";

@@ -1,0 +1,220 @@
+//! What is too much: request bodies over MAX_REQUEST_BODY, over HTTP/1 and HTTP/2.
+
+mod support;
+
+use std::sync::mpsc::{Receiver, channel};
+
+use bytes::Bytes;
+use h2::client::SendRequest;
+use http::Request;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use self::support::{App, DEADLINE, Launch, TestProxy, TestTarget};
+
+const CHUNKED: &str = "POST /upload HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+const MIB: usize = 1024 * 1024;
+
+#[test]
+fn a_body_that_is_declared_too_large_is_a_413_of_which_the_app_sees_nothing() {
+    let target = TestTarget::echoing();
+    let proxy = limited(&target, "10");
+
+    for expect in ["", "Expect: 100-continue\r\n"] {
+        let mut client = proxy.connect();
+        client.send(format!(
+            "POST / HTTP/1.1\r\nHost: a\r\n{expect}Content-Length: 11\r\n\r\n"
+        ));
+
+        // The first answer: no 100 asks for what is not wanted.
+        let answer = client.read_message().unwrap();
+
+        assert_eq!(answer.status(), 413);
+        assert_eq!(answer.header("connection").as_deref(), Some("close"));
+        client.expect_end();
+    }
+
+    assert_eq!(target.connections(), 0);
+    let lines = proxy.wait_for_logs("Request", 2);
+    assert_eq!(lines[0]["status"], 413);
+    assert_eq!(lines[0]["req_content_length"], 11);
+    assert!(
+        lines[0]["error"]
+            .as_str()
+            .unwrap()
+            .contains("larger than 10 bytes")
+    );
+}
+
+#[test]
+fn a_body_of_just_the_limit_passes_however_it_is_framed() {
+    let target = TestTarget::echoing();
+    let proxy = limited(&target, "10");
+    let mut client = proxy.connect();
+
+    let whole = client.ask("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nten bytes!");
+    let chunked = client.ask(format!("{CHUNKED}4\r\nten \r\n6\r\nbytes!\r\n0\r\n\r\n"));
+
+    assert_eq!(whole.text(), "POST /a ten bytes!");
+    assert_eq!(chunked.text(), "POST /upload ten bytes!");
+    assert_eq!(client.get("/next").text(), "GET /next ");
+}
+
+#[test]
+fn without_a_limit_any_body_passes() {
+    let target = TestTarget::echoing();
+    let proxy = limited(&target, "0");
+    let mut client = proxy.connect();
+
+    let chunked = client.ask(format!("{CHUNKED}20\r\n{}\r\n0\r\n\r\n", "x".repeat(32)));
+
+    assert_eq!(chunked.text(), format!("POST /upload {}", "x".repeat(32)));
+}
+
+#[test]
+fn a_body_that_turns_out_too_large_is_a_413_and_the_app_never_sees_its_end() {
+    let (target, seen) = swallowing();
+    let proxy = limited(&target, "10");
+    let mut client = proxy.connect();
+
+    client.send(format!("{CHUNKED}5\r\nfirst\r\n"));
+    target.wait_for_requests(1);
+    client.send("7\r\nsecond!\r\n0\r\n\r\n");
+    let answer = client.read_message().unwrap();
+
+    assert_eq!(answer.status(), 413);
+    assert_eq!(answer.header("connection").as_deref(), Some("close"));
+    assert_eq!(seen.recv_timeout(DEADLINE).unwrap(), b"5\r\nfirst\r\n");
+    client.expect_end();
+    assert_eq!(proxy.wait_for_log("Request")["status"], 413);
+}
+
+#[test]
+fn an_answer_that_has_begun_is_cut_when_its_upload_turns_out_too_large() {
+    let target = TestTarget::start(|app| {
+        app.read_request_head();
+        app.wire
+            .send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbegun\r\n");
+        app.wire.read_to_end();
+    });
+    let proxy = limited(&target, "10");
+    let mut client = proxy.connect();
+
+    client.send(format!("{CHUNKED}5\r\nfirst\r\n"));
+    assert_eq!(client.read_head().unwrap().status(), 200);
+    assert_eq!(client.read_exact(10), b"5\r\nbegun\r\n");
+    client.send("7\r\nsecond!\r\n0\r\n\r\n");
+
+    client.expect_end();
+    let line = proxy.wait_for_log("Request");
+    assert!(line["error"].as_str().unwrap().contains("larger than 10 bytes"));
+}
+
+#[tokio::test]
+async fn over_http_2_a_body_over_the_limit_is_a_413_and_the_connection_goes_on() {
+    let (target, seen) = swallowing();
+    let proxy = limited(&target, "10");
+    let mut client = connect(&proxy).await;
+
+    assert_eq!(upload(&mut client, Some(11), &["eleven byte"]).await, 413);
+    assert_eq!(target.connections(), 0, "a declared one is not asked about");
+    assert_eq!(upload(&mut client, None, &["first", "second!"]).await, 413);
+
+    let swallowed = tokio::task::spawn_blocking(move || seen.recv_timeout(DEADLINE).unwrap());
+    assert!(!swallowed.await.unwrap().ends_with(b"0\r\n\r\n"));
+    let target = TestTarget::echoing();
+    let proxy = limited(&target, "10");
+    let mut client = connect(&proxy).await;
+    assert_eq!(upload(&mut client, None, &["eleven", "bytes"]).await, 413);
+    assert_eq!(upload(&mut client, None, &["ten ", "bytes!"]).await, 200);
+    assert_eq!(upload(&mut client, Some(10), &["ten bytes!"]).await, 200);
+}
+
+#[test]
+fn who_sends_all_of_a_large_upload_before_reading_still_gets_the_answer() {
+    let target = TestTarget::echoing();
+    let proxy = limited(&target, "1MiB");
+    let mut client = proxy.connect();
+
+    client.send(format!(
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n",
+        100 * MIB
+    ));
+    let piece = vec![b'x'; MIB];
+    (0..100).for_each(|_| client.send(&piece));
+
+    assert_eq!(client.read_message().unwrap().status(), 413);
+    client.expect_end();
+}
+
+#[test]
+fn who_goes_on_sending_for_ever_after_the_answer_is_cut_off() {
+    let target = TestTarget::echoing();
+    let proxy = limited(&target, "1MiB");
+    let mut client = proxy.connect();
+    client.send(CHUNKED);
+    let piece = [
+        format!("{MIB:x}\r\n").into_bytes(),
+        vec![b'x'; MIB],
+        b"\r\n".to_vec(),
+    ]
+    .concat();
+
+    let sent = (0..1024).take_while(|_| client.try_send(&piece).is_ok()).count();
+
+    assert!((256..1024).contains(&sent), "{sent} MiB were taken");
+    assert_eq!(proxy.connect().get("/").status(), 200);
+}
+
+fn limited(target: &TestTarget, limit: &str) -> TestProxy {
+    Launch::before(target)
+        .env("THRUSTER_MAX_REQUEST_BODY", limit)
+        .start()
+}
+
+/// An app that answers nothing, and what it gets behind each head until the proxy has had enough.
+fn swallowing() -> (TestTarget, Receiver<Vec<u8>>) {
+    let (tell, seen) = channel();
+    let target = TestTarget::start(move |app: &mut App| {
+        app.read_request_head();
+        let _ = tell.send(app.wire.read_to_end());
+    });
+    (target, seen)
+}
+
+async fn connect(proxy: &TestProxy) -> SendRequest<Bytes> {
+    let socket = TcpStream::connect(("127.0.0.1", proxy.port()))
+        .await
+        .expect("the proxy listens");
+    let (client, connection) = h2::client::handshake(socket)
+        .await
+        .expect("the proxy speaks HTTP/2");
+    tokio::spawn(connection);
+    client
+}
+
+/// Sends a body in pieces; the status of its answer.
+async fn upload(client: &mut SendRequest<Bytes>, length: Option<usize>, pieces: &[&'static str]) -> u16 {
+    let mut request = Request::post("http://a/upload");
+    if let Some(length) = length {
+        request = request.header("content-length", length);
+    }
+    let request = request.body(()).expect("it is a request");
+    let (answer, mut body) = client.send_request(request, false).expect("the connection lives");
+    for (number, piece) in pieces.iter().enumerate() {
+        let is_last = number + 1 == pieces.len();
+        // The answer may have come, and ended the stream.
+        if body
+            .send_data(Bytes::from_static(piece.as_bytes()), is_last)
+            .is_err()
+        {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    let answer = timeout(DEADLINE, answer).await.expect("an answer in time");
+    answer
+        .expect("an answer before the end of the stream")
+        .status()
+        .as_u16()
+}
