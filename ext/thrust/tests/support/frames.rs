@@ -5,13 +5,14 @@ use super::{TestProxy, Wire};
 /// What a client sends first, with empty SETTINGS.
 pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
+pub(crate) const DATA: u8 = 0;
 pub(crate) const HEADERS: u8 = 1;
 pub(crate) const RST_STREAM: u8 = 3;
 pub(crate) const SETTINGS: u8 = 4;
 pub(crate) const GOAWAY: u8 = 7;
 
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
+pub(crate) const END_STREAM: u8 = 1;
+pub(crate) const END_HEADERS: u8 = 4;
 
 /// A connection on which the preface was sent.
 pub(crate) fn connect(proxy: &TestProxy) -> Wire {
@@ -41,22 +42,90 @@ pub(crate) fn get(stream: u32, path: &str) -> Vec<u8> {
         (":authority", "a"),
         (":path", path),
     ];
+    frame(HEADERS, END_STREAM | END_HEADERS, stream, &block(&fields))
+}
+
+/// Fields as literals that are neither compressed nor remembered (RFC 7541 section 6.2.2). A character is a byte, so
+/// that there is none that cannot be said.
+pub(crate) fn block(fields: &[(&str, &str)]) -> Vec<u8> {
     let mut block = Vec::new();
     for (name, value) in fields {
         block.push(0);
         for text in [name, value] {
-            block.push(u8::try_from(text.len()).expect("texts are short"));
-            block.extend_from_slice(text.as_bytes());
+            let bytes = text
+                .chars()
+                .map(|character| u8::try_from(character).expect("one byte"));
+            length(&mut block, bytes.clone().count());
+            block.extend(bytes);
         }
     }
-    frame(HEADERS, END_STREAM | END_HEADERS, stream, &block)
+    block
+}
+
+/// An integer with a prefix of seven bits (RFC 7541 section 5.1).
+fn length(block: &mut Vec<u8>, length: usize) {
+    let Some(mut left) = length.checked_sub(127) else {
+        block.push(length as u8);
+        return;
+    };
+    block.push(127);
+    while left >= 128 {
+        block.push(left as u8 | 128);
+        left >>= 7;
+    }
+    block.push(left as u8);
+}
+
+/// The status that a block of fields begins with, if it is the first block on its connection.
+pub(crate) fn status(block: &[u8]) -> u16 {
+    match block {
+        // The static table (RFC 7541 appendix A).
+        [index @ 0x88..=0x8e, ..] => [200, 204, 206, 304, 400, 404, 500][usize::from(index - 0x88)],
+        // A literal with the name of an indexed one: three digits in Huffman's code.
+        [0x48 | 0x08 | 0x18, 0x82, first, second, ..] => unpacked([*first, *second, 0]),
+        [0x48 | 0x08 | 0x18, 0x83, first, second, third, ..] => unpacked([*first, *second, *third]),
+        _ => panic!("no status in {block:x?}"),
+    }
+}
+
+/// Three digits in Huffman's code (RFC 7541 appendix B): 0 to 2 have five bits, the others six.
+fn unpacked([first, second, third]: [u8; 3]) -> u16 {
+    let mut left = u32::from_be_bytes([first, second, third, 0]);
+    (0..3).fold(0, |number, _| {
+        let (digit, bits) = match left >> 26 {
+            code @ 0x19..=0x1f => (code - 0x16, 6),
+            code => (code >> 1, 5),
+        };
+        let digit = u16::try_from(digit).ok().filter(|digit| *digit < 10);
+        left <<= bits;
+        number * 10 + digit.expect("digits")
+    })
+}
+
+/// One frame, as it was received.
+pub(crate) struct Frame {
+    pub(crate) kind: u8,
+    pub(crate) flags: u8,
+    pub(crate) stream: u32,
+    pub(crate) payload: Vec<u8>,
+}
+
+/// The next frame.
+pub(crate) fn read_frame(client: &mut Wire) -> Frame {
+    let head = client.read_exact(9);
+    let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+    Frame {
+        kind: head[3],
+        flags: head[4],
+        stream: u32::from_be_bytes([head[5], head[6], head[7], head[8]]),
+        payload: client.read_exact(length as usize),
+    }
 }
 
 /// The kind and payload of the next frame.
 pub(crate) fn read(client: &mut Wire) -> (u8, Vec<u8>) {
-    let head = client.read_exact(9);
-    let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
-    (head[3], client.read_exact(length as usize))
+    let frame = read_frame(client);
+    (frame.kind, frame.payload)
 }
 
 /// The payload of the next frame of this kind.

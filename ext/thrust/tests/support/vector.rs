@@ -16,8 +16,6 @@ pub(crate) struct Vector {
     what: &'static str,
     bytes: Vec<u8>,
     answers: Vec<Told>,
-    /// Whether the app sees the beginning of one more request, and never its end.
-    is_cut: bool,
     lives: bool,
     expected: Expected,
 }
@@ -31,11 +29,30 @@ pub(crate) enum Told {
     Status(u16),
 }
 
-/// What the head of the first request that the app saw must and must not have.
+/// What the app must have seen.
 #[derive(Default)]
 pub(crate) struct Expected {
-    lines: Vec<&'static str>,
-    lacking: Vec<&'static str>,
+    /// Requests that came whole.
+    pub(crate) whole: usize,
+    /// What came behind them.
+    pub(crate) rest: Rest,
+    /// Lines that the first head has.
+    pub(crate) lines: Vec<&'static str>,
+    /// Names that it lacks.
+    pub(crate) lacking: Vec<&'static str>,
+}
+
+/// What the app saw behind the last whole request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Rest {
+    #[default]
+    Nothing,
+    /// The beginning of one more, and never its end.
+    Cut,
+    /// The same, or nothing: a reset may overtake what came before it.
+    PerhapsCut,
+    /// One more that was whole when it went wrong, or less of it.
+    PerhapsWhole,
 }
 
 /// Refused with this status; the app sees nothing, the connection ends.
@@ -44,7 +61,6 @@ pub(crate) fn refused(status: u16, what: &'static str, bytes: impl AsRef<[u8]>) 
         what,
         bytes: bytes.as_ref().to_vec(),
         answers: vec![Told::Status(status)],
-        is_cut: false,
         lives: false,
         expected: Expected::default(),
     }
@@ -52,19 +68,19 @@ pub(crate) fn refused(status: u16, what: &'static str, bytes: impl AsRef<[u8]>) 
 
 /// Refused with 400 in the middle of its body: the app sees a head and never an end, the connection ends.
 pub(crate) fn cut(what: &'static str, bytes: impl AsRef<[u8]>) -> Vector {
-    Vector {
-        is_cut: true,
-        ..refused(400, what, bytes)
-    }
+    let mut vector = refused(400, what, bytes);
+    vector.expected.rest = Rest::Cut;
+    vector
 }
 
 /// Passed on; the app says what it was asked, the connection lives.
 pub(crate) fn passes(echo: &str, what: &'static str, bytes: impl AsRef<[u8]>) -> Vector {
-    Vector {
-        answers: vec![Told::Echo(echo.to_owned())],
+    let vector = Vector {
+        answers: Vec::new(),
         lives: true,
         ..refused(0, what, bytes)
-    }
+    };
+    vector.then(echo)
 }
 
 /// Answered by us with this status; the app sees nothing, the connection lives.
@@ -79,6 +95,7 @@ impl Vector {
     /// One more request of it is passed on.
     pub(crate) fn then(mut self, echo: &str) -> Self {
         self.answers.push(Told::Echo(echo.to_owned()));
+        self.expected.whole += 1;
         self
     }
 
@@ -125,10 +142,7 @@ impl Vector {
             client.expect_end();
         }
         check_bystander(proxy);
-
-        let echoes = self.answers.iter().filter(|told| matches!(told, Told::Echo(_)));
-        let count = echoes.count() + usize::from(self.is_cut);
-        check_seen(witness, seen_before, count, self.is_cut, &self.expected);
+        self.expected.check(witness, seen_before);
     }
 
     fn check_answer(&self, client: &mut Wire, told: &Told, is_last: bool) {
@@ -163,6 +177,45 @@ impl Vector {
             "announces its end: {}",
             answer.head
         );
+    }
+}
+
+impl Expected {
+    /// Asserts that it is what came to the app since it had seen `before` requests.
+    pub(crate) fn check(&self, witness: &Witness, before: usize) {
+        let vectors_own = || -> Vec<Seen> {
+            let seen = witness.seen().into_iter().skip(before);
+            seen.filter(|seen| !matches!(seen.target.as_str(), "/again" | "/next"))
+                .collect()
+        };
+        let seen = match self.rest {
+            // It may reach the app after its client was answered.
+            Rest::Cut => eventually("the head of what was cut", || {
+                Some(vectors_own()).filter(|seen| seen.len() > self.whole)
+            }),
+            _ => vectors_own(),
+        };
+        let most = self.whole + usize::from(self.rest != Rest::Nothing);
+        assert!((self.whole..=most).contains(&seen.len()), "the app saw {seen:#?}");
+        for (number, request) in seen.iter().enumerate() {
+            assert_eq!(request.fault, None, "{request:#?}");
+            let may_be_whole = number < self.whole || self.rest == Rest::PerhapsWhole;
+            assert!(
+                request.is_whole || number >= self.whole,
+                "not whole: {request:#?}"
+            );
+            assert!(!request.is_whole || may_be_whole, "whole: {request:#?}");
+        }
+        for line in &self.lines {
+            assert!(
+                seen[0].lines().any(|given| given == *line),
+                "no {line:?} in {:#?}",
+                seen[0]
+            );
+        }
+        for name in &self.lacking {
+            assert!(!seen[0].has_field(name), "{name} in {:#?}", seen[0]);
+        }
     }
 }
 
@@ -217,46 +270,14 @@ pub(crate) fn check_bystander(proxy: &TestProxy) {
     );
 }
 
-/// Asserts that of what came to the app since `before`, `count` requests are the vector's, all of them whole but the
-/// last one if it `is_cut`, and that the first is as expected.
-pub(crate) fn check_seen(witness: &Witness, before: usize, count: usize, is_cut: bool, expected: &Expected) {
-    let vectors_own = || -> Vec<Seen> {
-        let seen = witness.seen().into_iter().skip(before);
-        seen.filter(|seen| !matches!(seen.target.as_str(), "/again" | "/next"))
-            .collect()
-    };
-    // A request that was cut may reach the app after its client was answered.
-    let seen = if is_cut {
-        eventually("the head of what was cut", || {
-            Some(vectors_own()).filter(|seen| seen.len() >= count)
-        })
-    } else {
-        vectors_own()
-    };
-    assert_eq!(seen.len(), count, "the app saw {seen:#?}");
-    for (number, request) in seen.iter().enumerate() {
-        let may_lack_its_end = is_cut && number + 1 == count;
-        assert_eq!(request.fault, None, "{request:#?}");
-        assert_eq!(request.is_whole, !may_lack_its_end, "whole: {request:#?}");
-    }
-    for line in &expected.lines {
-        assert!(
-            seen[0].lines().any(|given| given == *line),
-            "no {line:?} in {:#?}",
-            seen[0]
-        );
-    }
-    for name in &expected.lacking {
-        assert!(!seen[0].has_field(name), "{name} in {:#?}", seen[0]);
-    }
-}
-
 /// Asserts that the log has a line with an error for each of these statuses.
 pub(crate) fn check_log(proxy: &TestProxy, mut refused: Vec<u64>) {
     let mut logged = eventually("a line for each that was refused", || {
         let lines = proxy.log_lines();
         let faulty = lines.iter().filter(|line| line["error"].is_string());
-        let statuses: Vec<_> = faulty.filter_map(|line| line["status"].as_u64()).collect();
+        let statuses = faulty.filter_map(|line| line["status"].as_u64());
+        // Streams that were reset in the middle have lines, too.
+        let statuses: Vec<_> = statuses.filter(|status| *status != 499).collect();
         (statuses.len() >= refused.len()).then_some(statuses)
     });
     logged.sort_unstable();
