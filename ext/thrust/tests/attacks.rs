@@ -4,7 +4,7 @@ mod support;
 
 use std::sync::mpsc::channel;
 
-use self::support::{App, DEADLINE, Launch, TestProxy, TestTarget, Wire, cue, frames};
+use self::support::{App, DEADLINE, Launch, TestProxy, TestTarget, cue, frames};
 
 const SWITCH: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
 
@@ -66,21 +66,6 @@ fn a_switch_is_the_same_for_head() {
 }
 
 #[test]
-fn an_http_2_path_that_is_none_never_reaches_the_app() {
-    let target = TestTarget::echoing();
-    let proxy = Launch::before(&target).start();
-
-    for path in ["?x", "", "x", "http://b/", "*", "/a b", "/a\r\nX: y", "/\0"] {
-        let mut client = frames::connect(&proxy);
-        client.send(frames::get(1, path));
-
-        let refused = refusal(&mut client);
-        assert!(refused, "{path:?}");
-    }
-    assert_eq!(target.connections(), 0);
-}
-
-#[test]
 fn an_http_2_client_that_takes_nothing_does_not_hold_the_app_for_ever() {
     let (told, ended) = channel();
     let (go, cue) = cue();
@@ -114,16 +99,4 @@ fn an_http_2_client_that_takes_nothing_does_not_hold_the_app_for_ever() {
 fn before(script: impl Fn(&mut App) + Send + Sync + 'static) -> (TestProxy, TestTarget) {
     let target = TestTarget::start(script);
     (Launch::before(&target).start(), target)
-}
-
-/// Whether the one stream is reset, or answered with a 400.
-fn refusal(client: &mut Wire) -> bool {
-    loop {
-        match frames::read(client) {
-            (frames::RST_STREAM, _) => return true,
-            // Index 12 of the static table is `:status: 400`.
-            (frames::HEADERS, block) => return block.first() == Some(&0x8c),
-            _ => {}
-        }
-    }
 }
