@@ -73,6 +73,10 @@ pub(crate) fn parse(section: &Bytes) -> Result<Fields, HeadError> {
     {
         fields.headers.remove(name);
     }
+    // Named as well, though an option that we know is not collected; the other two never enter the map.
+    if fields.connection.close {
+        fields.headers.remove("close");
+    }
     if fields.chunked && fields.content_length.is_some() {
         return Err(HeadError::LengthBesideChunked);
     }
@@ -185,7 +189,7 @@ mod tests {
     #[test]
     fn hop_by_hop_fields_and_those_that_connection_names_stay_out_of_the_map() {
         let fields = parsed(
-            "X-Hop: 1\r\nConnection: close, X-Hop, Host\r\nKeep-Alive: timeout=5\r\nHost: a\r\n\
+            "X-Hop: 1\r\nClose: 1\r\nConnection: close, X-Hop, Host\r\nKeep-Alive: timeout=5\r\nHost: a\r\n\
              Proxy-Connection: x\r\nProxy-Authorization: y\r\nTE: trailers, deflate\r\nUpgrade: websocket\r\n\r\n",
         )
         .unwrap();
