@@ -13,7 +13,7 @@ use crate::http1::head::HeadError;
 use crate::service::HoldLimit;
 use crate::upstream::Target;
 
-pub(crate) use reason::Reason;
+pub(crate) use reason::{Reason, Side};
 
 /// The status in the log for a client that left before its answer was complete; never sent.
 pub(crate) const CLIENT_CLOSED_REQUEST: u16 = 499;

@@ -7,9 +7,9 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use crate::core::Core;
+use crate::core::{Carries, Core};
 use crate::listener::{self, Admission};
-use crate::ports::{self, Bound, Listener, Place, PortError};
+use crate::ports::{self, Bound, Listener, Place, PortError, Purpose};
 use crate::threads::Handle;
 
 /// How long a connection without a request may stay once we end: a request may be on its way on it.
@@ -54,7 +54,11 @@ impl Front {
             .into_iter()
             .map(|door| {
                 let place = door.place().clone();
-                listener::watch(door.listen()?).map_err(|source| PortError::Listen { place, source })
+                listener::watch(door.listen()?).map_err(|source| PortError::Listen {
+                    place,
+                    purpose: Purpose::Requests,
+                    source,
+                })
             })
             .collect::<Result<_, _>>()?;
         let (here, others, doors) = (self.here.clone(), self.others.clone(), self.doors.clone());
@@ -167,6 +171,16 @@ impl Front {
     /// Connections that are served, those on their way to a core included.
     pub(crate) fn connections(&self) -> usize {
         self.cores().map(Core::load).sum()
+    }
+
+    /// Connections that are served, by what they carry.
+    pub(crate) fn connections_by_load(&self) -> [(Carries, usize); 3] {
+        let of = |tracker: fn(&Core) -> &TaskTracker| self.cores().map(|core| tracker(core).len()).sum();
+        [
+            (Carries::Requests, of(|core| &core.connections)),
+            (Carries::EventStreams, of(|core| &core.event_streams)),
+            (Carries::Tunnel, of(|core| &core.tunnels)),
+        ]
     }
 
     /// Waits for the threads and hands over the last request lines. The calling thread's runtime must be gone.

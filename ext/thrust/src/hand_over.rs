@@ -11,7 +11,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rustix::process::{Pid, Signal};
 
@@ -44,6 +44,8 @@ pub struct HandOver {
     pub(crate) control: Option<Inherited>,
     /// The connection of whoever asked for this, if it is still there.
     pub(crate) asker: Option<OwnedFd>,
+    /// The port for metrics, if there is one; it listens.
+    pub(crate) metrics: Option<Bound>,
     /// Connections that were closed for this.
     pub(crate) closed: u64,
     /// Signals that came when nobody listened any more.
@@ -59,6 +61,8 @@ pub(crate) struct Child {
     pub(crate) pid: Pid,
     /// How it ended, if that is known.
     pub(crate) end: Option<End>,
+    /// When it was started.
+    pub(crate) started: SystemTime,
     pub(crate) target: Target,
     pub(crate) reservation: Option<Reservation>,
     pub(crate) pid_file: Option<PathBuf>,
@@ -146,7 +150,13 @@ impl HandOver {
             sockets.chain([control.lock.as_fd()])
         });
         let asker = self.asker.as_ref().map(AsFd::as_fd);
-        reservation.into_iter().chain(control).chain(asker).collect()
+        let metrics = self.metrics.as_ref().map(AsFd::as_fd);
+        reservation
+            .into_iter()
+            .chain(control)
+            .chain(asker)
+            .chain(metrics)
+            .collect()
     }
 }
 

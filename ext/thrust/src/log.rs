@@ -9,6 +9,8 @@ mod writer;
 
 use std::fmt;
 use std::io::{self, IsTerminal};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, SystemTime};
 
 use tracing::field::{Field, Visit};
@@ -72,6 +74,11 @@ impl Log {
     /// A batch for the request lines of one core.
     pub(crate) fn batch(&self) -> Batch {
         Batch::new(self.0.clone())
+    }
+
+    /// How many lines were dropped since the start, kept up to date.
+    pub(crate) fn dropped(&self) -> Arc<AtomicU64> {
+        self.0.dropped()
     }
 
     /// Waits until what was logged is written, but not for a reader that never comes.

@@ -1,6 +1,10 @@
 //! What is counted: for each core by itself, without locks, and summed when somebody asks.
 
 mod counter;
+mod endpoint;
+mod machine;
+mod overview;
+mod text;
 
 use std::time::Duration;
 
@@ -8,7 +12,9 @@ use http::Method;
 
 pub(crate) use self::counter::Counter;
 use self::counter::Histogram;
-use crate::error::Reason;
+pub(crate) use self::endpoint::Endpoint;
+pub(crate) use self::overview::Overview;
+use crate::error::{CLIENT_CLOSED_REQUEST, Reason};
 use crate::stages::access_log::Times;
 
 /// What one core has counted since it began. Only the core's own thread may add to it.
@@ -18,15 +24,15 @@ pub(crate) struct Metrics {
     pub(crate) requests: [[Counter; CLASSES]; METHODS.len() + 1],
     /// Requests that began; those in flight are the ones that have not ended.
     pub(crate) began: Counter,
-    /// From a request's arrival to the end of its answer.
+    /// From a request's arrival to the end of its answer, of those that end by themselves.
     pub(crate) total: Histogram,
     /// From a request's arrival to the first byte of its answer.
     pub(crate) first_byte: Histogram,
     /// The time that requests waited for the app or for their turn, of those that did.
     pub(crate) queue: Histogram,
-    /// Bytes of request bodies from clients.
+    /// Bytes of request bodies, and through tunnels, from clients.
     pub(crate) received: Counter,
-    /// Bytes of answers' bodies to clients.
+    /// Bytes of answers' bodies, and through tunnels, to clients.
     pub(crate) sent: Counter,
     /// By [`Reason::ALL`].
     pub(crate) failures: Box<[Counter]>,
@@ -60,8 +66,10 @@ pub(crate) struct Outcome<'a> {
     pub(crate) failure: Option<Reason>,
     pub(crate) times: Times,
     pub(crate) total: Duration,
-    /// Bytes of its answer's body.
+    /// Bytes of its answer's body, which were counted as they left.
     pub(crate) sent: u64,
+    /// Whether it ended only because a side left: an event stream, a tunnel.
+    pub(crate) lasted: bool,
 }
 
 impl Default for Metrics {
@@ -96,16 +104,22 @@ impl Metrics {
             .unwrap_or(METHODS.len());
         let class = usize::from(outcome.status / 100).clamp(1, CLASSES) - 1;
         self.requests[method][class].add(1);
-        self.sent.add(outcome.sent);
-        self.total.record(outcome.total);
+        if !outcome.lasted {
+            self.total.record(outcome.total);
+        }
         if let Some(first_byte) = outcome.times.first_byte {
             self.first_byte.record(first_byte);
         }
         if !outcome.times.queue.is_zero() {
             self.queue.record(outcome.times.queue);
         }
-        if let Some(reason) = outcome.failure {
-            self.failed(reason);
+        match outcome.failure {
+            // Who leaves an event stream ends it as it is meant to end.
+            None | Some(Reason::ClientGone) if outcome.status == CLIENT_CLOSED_REQUEST => {
+                self.failed(Reason::ClientGone);
+            }
+            None | Some(Reason::ClientGone) => {}
+            Some(reason) => self.failed(reason),
         }
     }
 
@@ -119,5 +133,75 @@ impl Metrics {
         let ended: u64 = self.requests.iter().flatten().map(Counter::get).sum();
         // Read after the ends, so that it never is the smaller one by much.
         self.began.get().saturating_sub(ended)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a core has counted after one request that ended like this.
+    fn after(method: Option<&Method>, status: u16, failure: Option<Reason>, lasted: bool) -> Metrics {
+        let metrics = Metrics::default();
+        metrics.request_began();
+        metrics.request_ended(&Outcome {
+            method,
+            status,
+            failure,
+            times: Times::default(),
+            total: Duration::from_millis(3),
+            sent: 0,
+            lasted,
+        });
+        metrics
+    }
+
+    fn failures(metrics: &Metrics) -> Vec<Reason> {
+        let counted = Reason::ALL.iter().copied();
+        counted
+            .filter(|reason| metrics.failures[*reason as usize].get() > 0)
+            .collect()
+    }
+
+    #[test]
+    fn a_request_counts_under_its_method_or_as_another_and_is_no_longer_in_flight() {
+        let purge = Method::from_bytes(b"PURGE").unwrap();
+        for (method, place) in [(Some(&Method::POST), 2), (Some(&purge), 7), (None, 7)] {
+            let metrics = after(method, 204, None, false);
+
+            assert_eq!(metrics.requests[place][1].get(), 1);
+            assert_eq!(metrics.in_flight(), 0);
+        }
+        assert_eq!(METHODS[2], Method::POST);
+        assert_eq!(METHODS.len(), 7);
+    }
+
+    #[test]
+    fn a_client_that_left_counts_unless_something_else_went_wrong_first() {
+        let get = Some(&Method::GET);
+
+        assert_eq!(failures(&after(get, 499, None, false)), [Reason::ClientGone]);
+        assert_eq!(
+            failures(&after(get, 499, Some(Reason::ClientGone), false)),
+            [Reason::ClientGone]
+        );
+        assert_eq!(
+            failures(&after(get, 499, Some(Reason::TargetSlow), false)),
+            [Reason::TargetSlow]
+        );
+        assert_eq!(
+            failures(&after(get, 200, Some(Reason::AnswerCut), false)),
+            [Reason::AnswerCut]
+        );
+        assert_eq!(failures(&after(get, 200, None, false)), []);
+    }
+
+    #[test]
+    fn an_event_stream_that_its_client_left_is_neither_a_failure_nor_slow() {
+        let metrics = after(Some(&Method::GET), 200, Some(Reason::ClientGone), true);
+
+        assert_eq!(failures(&metrics), []);
+        assert_eq!(metrics.total.get(), ([0; 15], 0));
+        assert_eq!(metrics.requests[0][1].get(), 1);
     }
 }

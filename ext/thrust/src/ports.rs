@@ -9,6 +9,7 @@ mod bound;
 mod error;
 mod holder;
 mod listen;
+mod metrics;
 mod notice;
 mod reservation;
 mod socket;
@@ -18,7 +19,7 @@ mod unix;
 pub use activation::Activation;
 pub(crate) use bound::SocketKind;
 pub use bound::{Bearing, Bound, Listener, Place};
-pub use error::PortError;
+pub use error::{PortError, Purpose};
 pub use holder::{Holder, Listening, descendants, listening};
 pub use notice::Notice;
 pub use reservation::Reservation;
@@ -44,6 +45,8 @@ use crate::config::Config;
 pub struct Ports {
     /// At least one. They listen already, unless THRUSTER_BOOT_MODE says that this has time.
     pub listeners: Vec<Bound>,
+    /// The port for metrics, if there is to be one. It listens already.
+    pub metrics: Option<Bound>,
     /// Where the app is to listen.
     pub target: TargetAddress,
     /// The port that it is to listen on, never 0; to be exported as PORT. None if it listens on a Unix socket.
@@ -117,23 +120,28 @@ fn open_with(
         Some(activation) => adopt(config, activation)?,
         None => {
             if let Some(port) = chosen_twice(config) {
-                return Err(PortError::Same { port });
+                let settings = ["THRUSTER_HTTP_PORT", "THRUSTER_TARGET_PORT"];
+                return Err(PortError::Same { port, settings });
             }
             let mut binder = Binder {
                 config,
                 environment: &environment,
-                bind,
+                bind: &bind,
                 notices: Vec::new(),
             };
             (binder.all()?, binder.notices)
         }
     };
     if config.boot_mode == BootMode::Hold {
-        listeners.iter().try_for_each(Bound::begin)?;
+        listeners
+            .iter()
+            .try_for_each(|bound| bound.begin(Purpose::Requests))?;
     }
+    let metrics = metrics::open(config, &listeners, bind)?;
     let chosen = target::choose(config, target::USUAL, &listeners, &mut notices)?;
     Ok(Ports {
         listeners,
+        metrics,
         target: chosen.target,
         app_port: chosen.app_port,
         reservation: chosen.reservation,

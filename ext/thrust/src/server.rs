@@ -18,6 +18,7 @@ use crate::error::chain;
 use crate::front::Front;
 use crate::hand_over::HandOver;
 use crate::log::Log;
+use crate::metrics::{Endpoint, Overview};
 use crate::ports::{Bound, Ports};
 use crate::process::systemd::Notify;
 use crate::process::{self, Reaper, Signals};
@@ -76,18 +77,22 @@ fn start(config: &Config, origin: Origin, plan: &Arc<Plan>, log: &Log) -> Result
         // Before the cores have their threads, which would go on without them.
         process::admit_signals();
     }
-    let (listeners, target, beginning) = match origin {
+    let (listeners, metrics, target, beginning) = match origin {
         Origin::Fresh(ports) => {
             let target = Target::from(&ports.target);
             let home = Home {
                 target: target.clone(),
                 reservation: ports.reservation,
             };
-            (ports.listeners, target, Beginning::Boot(home))
+            (ports.listeners, ports.metrics, target, Beginning::Boot(home))
         }
-        Origin::Inherited { listeners, hand_over } => {
+        Origin::Inherited {
+            listeners,
+            mut hand_over,
+        } => {
             let target = hand_over.generation.target.clone();
-            (listeners, target, Beginning::TakeOver(hand_over))
+            let metrics = hand_over.metrics.take();
+            (listeners, metrics, target, Beginning::TakeOver(hand_over))
         }
     };
     let service = Arc::new(Service::new(config.threads, &target, config));
@@ -110,6 +115,13 @@ fn start(config: &Config, origin: Origin, plan: &Arc<Plan>, log: &Log) -> Result
         let is_awaited = config.boot_mode == BootMode::Late && matches!(beginning, Beginning::Boot(_));
         // First: whoever reads that the server has started may ask it.
         let (beginning, progress, (control, mut asked)) = prepare(beginning);
+        let dropped = log.dropped();
+        let overview = Overview::new(service.clone(), front.clone(), dropped, progress.uptime());
+        let overview = Arc::new(overview);
+        let endpoint = metrics
+            .map(|port| Endpoint::start(port, overview.clone()))
+            .transpose()
+            .map_err(denied("socket for metrics"))?;
         if !is_awaited && let Err(error) = front.open() {
             error.log();
             return Ok(Finish::Exit(FAILURE));
@@ -126,6 +138,8 @@ fn start(config: &Config, origin: Origin, plan: &Arc<Plan>, log: &Log) -> Result
             reaper,
             notify,
             control: RefCell::new(control),
+            overview,
+            endpoint,
             progress,
         };
         Ok(supervisor.run(beginning, &mut signals, &mut asked).await)

@@ -125,6 +125,17 @@ impl Service {
         &self.metrics[core]
     }
 
+    /// What all cores count.
+    pub(crate) fn all_metrics(&self) -> &[Arc<Metrics>] {
+        &self.metrics
+    }
+
+    /// Connections to the current generation that wait for a request.
+    pub(crate) fn idle_connections(&self) -> usize {
+        let upstreams = self.upstreams.iter();
+        upstreams.map(|upstream| upstream.load().idle_connections()).sum()
+    }
+
     /// Where the current generation listens.
     pub(crate) fn target(&self) -> Target {
         self.upstreams[0].load().target().clone()

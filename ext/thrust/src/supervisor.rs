@@ -36,6 +36,7 @@ use crate::config::Config;
 use crate::control::{Asked, Control};
 use crate::front::Front;
 use crate::hand_over::HandOver;
+use crate::metrics::{Endpoint, Overview};
 use crate::process::systemd::Notify;
 use crate::process::{Command, Reaper, Signals, StartError};
 use crate::service::Service;
@@ -54,6 +55,10 @@ pub(crate) struct Supervisor {
     pub(crate) reaper: Reaper,
     pub(crate) notify: Arc<Notify>,
     pub(crate) control: RefCell<Control>,
+    /// What those who ask for metrics are told,
+    pub(crate) overview: Arc<Overview>,
+    /// and the port on which they ask, if there is one.
+    pub(crate) endpoint: Option<Endpoint>,
     pub(crate) progress: Progress,
 }
 
@@ -113,6 +118,11 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
+    /// How long the run has gone on.
+    pub(crate) fn uptime(&self) -> Duration {
+        self.started.elapsed()
+    }
+
     /// The run began so long ago.
     pub(crate) fn since(uptime: Duration) -> Self {
         let now = Instant::now();
@@ -167,6 +177,7 @@ impl Supervisor {
             self.leave(signals).await;
             return Finish::Exit(FAILURE);
         };
+        self.overview.child_is(current.number, current.started);
         match self.keep(current, signals, asked).await {
             Last::Status(status) => Finish::Exit(status),
             Last::Departure(current, ready) => Finish::Depart(Box::new(self.hand_over(current, ready).await)),

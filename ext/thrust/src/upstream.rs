@@ -88,6 +88,11 @@ impl Upstream {
         self.pool.in_use()
     }
 
+    /// Connections that wait for a request.
+    pub(crate) fn idle_connections(&self) -> usize {
+        self.pool.idle()
+    }
+
     /// Returns once no request is in flight.
     pub(crate) async fn idle(&self) {
         self.pool.unused().await;

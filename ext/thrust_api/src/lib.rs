@@ -7,4 +7,5 @@ pub mod network;
 mod path;
 pub mod pattern;
 pub mod settings;
+pub mod snapshot;
 pub mod units;

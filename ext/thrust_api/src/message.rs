@@ -10,6 +10,8 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 
+use crate::snapshot::Snapshot;
+
 /// The version of the protocol. Another one means that a message has changed its meaning; new fields, commands and
 /// words do not change it.
 pub const VERSION: u64 = 1;
@@ -29,6 +31,8 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 pub enum Command {
     /// Tell how it is: [`Outcome::Status`].
     Status,
+    /// Tell what it has counted: [`Outcome::Metrics`].
+    Metrics,
     /// Start the app again without a gap: [`Outcome::Restarted`].
     Restart {
         /// How long the new app may take to answer; `None` leaves that to the running thrust.
@@ -44,7 +48,7 @@ pub enum Command {
 }
 
 impl Command {
-    const WORDS: [&str; 3] = ["status", "restart", "upgrade"];
+    const WORDS: [&str; 4] = ["status", "metrics", "restart", "upgrade"];
 
     /// The line that asks for this, with its newline.
     pub fn to_line(&self) -> Vec<u8> {
@@ -184,6 +188,8 @@ pub enum Step {
 pub enum Outcome {
     /// Of [`Command::Status`].
     Status(Box<Status>),
+    /// Of [`Command::Metrics`].
+    Metrics(Snapshot),
     /// Of [`Command::Restart`].
     Restarted(Restarted),
     /// Of [`Command::Upgrade`].
@@ -206,6 +212,9 @@ pub struct Status {
     pub directory: String,
     /// The addresses that it listens on.
     pub listening: Vec<String>,
+    /// Where it serves its metrics; null if it does not.
+    #[serde(default)]
+    pub metrics: Option<String>,
     /// The generation that gets the requests, counted from 1.
     pub generation: u64,
     /// The process of that generation; null while there is none.

@@ -40,7 +40,7 @@ pub fn run(json: bool, pid: Option<u32>) -> Result<String, AskError> {
     match ask::ask(&Command::Status, pid, |_| ())? {
         Outcome::Status(status) if json => Ok(for_programs(&status)),
         Outcome::Status(status) => Ok(for_people(&status)),
-        Outcome::Restarted(_) | Outcome::Upgraded(_) => Err(AskError::Stray),
+        Outcome::Metrics(_) | Outcome::Restarted(_) | Outcome::Upgraded(_) => Err(AskError::Stray),
     }
 }
 
@@ -93,6 +93,12 @@ fn for_people(status: &Status) -> String {
             format!("{} under way, {} of them held", status.in_flight, status.held),
         ),
     ];
+    rows.extend(
+        status
+            .metrics
+            .as_deref()
+            .map(|place| ("metrics", format!("{}, at /metrics", shown(place)))),
+    );
     rows.extend(status.previous.iter().map(|old| {
         let text = format!(
             "generation {}, pid {}, {} under way",
@@ -148,6 +154,7 @@ mod tests {
             uptime: Duration::from_millis(7_384_900),
             directory: "/app".to_owned(),
             listening: vec!["[::]:80".to_owned(), "unix:/run/web.sock".to_owned()],
+            metrics: Some("127.0.0.1:9394".to_owned()),
             generation: 2,
             child: Some(9),
             target: "http://localhost:3000".to_owned(),
@@ -172,6 +179,7 @@ listening    [::]:80, unix:/run/web.sock
 app          generation 2, pid 9, http://localhost:3000
 connections  3
 requests     2 under way, 1 of them held
+metrics      127.0.0.1:9394, at /metrics
 "
         );
     }

@@ -24,7 +24,7 @@ use crate::timer::{Stall, Timer};
 pub(super) struct Link {
     pub(super) stream: Stream,
     pub(super) timeouts: Timeouts,
-    metrics: Arc<Metrics>,
+    pub(super) metrics: Arc<Metrics>,
     reading: Mutex<Reading>,
 }
 

@@ -11,6 +11,7 @@ use super::link::Link;
 use crate::exchange::Response;
 use crate::http1::encode::{self, Framing, Persistence};
 use crate::http1::outbound::Outbound;
+use crate::metrics::Counter;
 use crate::stream::{Stream, TURN};
 
 /// Sends the 101 and passes bytes on until both sides have ended.
@@ -40,21 +41,24 @@ pub(super) async fn serve(link: &Link, response: Response) {
         if let Some(entry) = &mut entry {
             entry.complete();
         }
-        relay(&link.stream, from_client, &app, from_app).await;
+        relay(link, from_client, &app, from_app).await;
     }
 }
 
 /// Copies both ways until both have ended; an end of one direction is passed on, a failure ends both.
-async fn relay(client: &Stream, from_client: Bytes, app: &Stream, from_app: Bytes) {
+async fn relay(link: &Link, from_client: Bytes, app: &Stream, from_app: Bytes) {
+    let client = &link.stream;
     let mut upward = Pump {
         from: client,
         to: app,
+        moved: &link.metrics.received,
         held: from_client,
         state: State::Moving,
     };
     let mut downward = Pump {
         from: app,
         to: client,
+        moved: &link.metrics.sent,
         held: from_app,
         state: State::Moving,
     };
@@ -71,6 +75,7 @@ async fn relay(client: &Stream, from_client: Bytes, app: &Stream, from_app: Byte
 struct Pump<'a> {
     from: &'a Stream,
     to: &'a Stream,
+    moved: &'a Counter,
     held: Bytes,
     state: State,
 }
@@ -99,6 +104,7 @@ impl Pump<'_> {
             } else {
                 let count = ready!(self.to.poll_write(cx, &[IoSlice::new(&self.held)]))?;
                 self.held.advance(count);
+                self.moved.add(count as u64);
                 moved += count;
                 if self.held.is_empty() {
                     // Lets go of the read buffer.

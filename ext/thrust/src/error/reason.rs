@@ -1,8 +1,8 @@
 //! What went wrong, by a short name: the same in metrics, in Proxy-Status and in the documentation.
 
-/// Makes the enum, the list of its values, their names and those of RFC 9209 section 2.3 from one table.
+/// Makes the enum, the list of its values, their names, sides and names in RFC 9209 section 2.3 from one table.
 macro_rules! reasons {
-    ($($reason:ident => $name:literal, $proxy_error_type:literal;)+) => {
+    ($($reason:ident => $name:literal, $side:ident, $proxy_error_type:literal;)+) => {
         /// Why a request, or a connection, did not get the app's whole answer.
         ///
         /// The names are few and fixed, so that each can be a series of its own.
@@ -22,6 +22,13 @@ macro_rules! reasons {
                 }
             }
 
+            /// On whose side it lies.
+            pub(crate) fn side(self) -> Side {
+                match self {
+                    $(Self::$reason => Side::$side,)+
+                }
+            }
+
             /// The value of a `Proxy-Status` field that says so.
             pub(crate) fn proxy_status(self) -> &'static str {
                 match self {
@@ -34,39 +41,50 @@ macro_rules! reasons {
 
 reasons! {
     // Of a request's head.
-    RequestLine => "request_line", "http_request_error";
-    LineEnd => "line_end", "http_request_error";
-    Version => "version", "http_request_error";
-    Target => "target", "http_request_error";
-    TargetTooLong => "target_too_long", "http_request_error";
-    Method => "method", "http_request_error";
-    Field => "field", "http_request_error";
-    HeadTooLarge => "head_too_large", "http_request_error";
-    Host => "host", "http_request_error";
-    Framing => "framing", "http_request_error";
-    TransferCoding => "transfer_coding", "http_request_error";
-    Expect => "expect", "http_request_error";
-    HeadSlow => "head_timeout", "http_request_error";
+    RequestLine => "request_line", Clients, "http_request_error";
+    LineEnd => "line_end", Clients, "http_request_error";
+    Version => "version", Clients, "http_request_error";
+    Target => "target", Clients, "http_request_error";
+    TargetTooLong => "target_too_long", Clients, "http_request_error";
+    Method => "method", Clients, "http_request_error";
+    Field => "field", Clients, "http_request_error";
+    HeadTooLarge => "head_too_large", Clients, "http_request_error";
+    Host => "host", Clients, "http_request_error";
+    Framing => "framing", Clients, "http_request_error";
+    TransferCoding => "transfer_coding", Clients, "http_request_error";
+    Expect => "expect", Clients, "http_request_error";
+    HeadSlow => "head_timeout", Clients, "http_request_error";
     // Of its body, and of who sends it.
-    BodyMalformed => "body_malformed", "http_request_error";
-    BodySlow => "body_timeout", "http_request_error";
-    BodyTooLarge => "body_too_large", "http_request_error";
-    ClientGone => "client_gone", "http_request_error";
+    BodyMalformed => "body_malformed", Clients, "http_request_error";
+    BodySlow => "body_timeout", Clients, "http_request_error";
+    BodyTooLarge => "body_too_large", Clients, "http_request_error";
+    ClientGone => "client_gone", Gone, "http_request_error";
     // Of an app that is not there.
-    BootQueueFull => "boot_queue_full", "destination_unavailable";
-    NotAccepting => "not_accepting", "destination_unavailable";
-    Booting => "booting", "destination_unavailable";
-    Stopping => "stopping", "destination_unavailable";
+    BootQueueFull => "boot_queue_full", Clients, "destination_unavailable";
+    NotAccepting => "not_accepting", Targets, "destination_unavailable";
+    Booting => "booting", Targets, "destination_unavailable";
+    Stopping => "stopping", Clients, "destination_unavailable";
     // Of an app that is.
-    Connect => "connect", "connection_refused";
-    ConnectSlow => "connect_timeout", "connection_timeout";
-    TargetSlow => "target_timeout", "http_response_timeout";
-    TargetClosed => "target_closed", "connection_terminated";
-    TargetBroke => "target_broke", "connection_terminated";
-    AnswerMalformed => "answer_malformed", "http_protocol_error";
-    AnswerCut => "answer_cut", "http_response_incomplete";
-    AnswerStalled => "answer_stalled", "connection_read_timeout";
-    Upgrade => "upgrade", "http_upgrade_failed";
+    Connect => "connect", Targets, "connection_refused";
+    ConnectSlow => "connect_timeout", Targets, "connection_timeout";
+    TargetSlow => "target_timeout", Targets, "http_response_timeout";
+    TargetClosed => "target_closed", Targets, "connection_terminated";
+    TargetBroke => "target_broke", Targets, "connection_terminated";
+    AnswerMalformed => "answer_malformed", Targets, "http_protocol_error";
+    AnswerCut => "answer_cut", Targets, "http_response_incomplete";
+    AnswerStalled => "answer_stalled", Targets, "connection_read_timeout";
+    Upgrade => "upgrade", Targets, "http_upgrade_failed";
+}
+
+/// On whose side a reason lies, and so who is to look into it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// What clients send, or fail to send, and the limits that we set them.
+    Clients,
+    /// The client left, which needs no looking into.
+    Gone,
+    /// The app, or the way to it.
+    Targets,
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! The hand-over as it is written: JSON, with descriptors as numbers.
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::path::{Path, PathBuf};
 use std::process;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::process::{Pid, Signal};
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,9 @@ pub(super) struct Document<B> {
     uptime: f64,
     generation: u64,
     child: i32,
+    /// When the child was started, in seconds since 1970; earlier versions do not say.
+    #[serde(default)]
+    child_started: u64,
     #[serde(default)]
     ended: Option<End>,
     target: Place,
@@ -39,6 +42,7 @@ pub(super) struct Document<B> {
     control: Option<Sockets>,
     #[serde(default)]
     asker: Option<RawFd>,
+    metrics: Option<Metrics<B>>,
     closed: u64,
     /// By number.
     #[serde(default)]
@@ -51,6 +55,13 @@ struct Sockets {
     directory: PathBuf,
     lock: RawFd,
     sockets: Vec<(Option<u64>, RawFd)>,
+}
+
+/// The port for metrics, and what is known of it.
+#[derive(Serialize, Deserialize)]
+struct Metrics<B> {
+    socket: RawFd,
+    bearing: B,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -67,7 +78,7 @@ impl<'a> Document<&'a Bearing> {
     /// # Errors
     ///
     /// A relative path cannot be made one that is the same from everywhere.
-    pub(super) fn of(of: &HandOver, listeners: &'a [Bound]) -> io::Result<Self> {
+    pub(super) fn of(of: &'a HandOver, listeners: &'a [Bound]) -> io::Result<Self> {
         let child = &of.generation;
         let number = |descriptor: BorrowedFd<'_>| descriptor.as_raw_fd();
         Ok(Self {
@@ -77,6 +88,7 @@ impl<'a> Document<&'a Bearing> {
             uptime: of.uptime.as_secs_f64(),
             generation: child.number,
             child: child.pid.as_raw_pid(),
+            child_started: since_1970(child.started),
             ended: child.end,
             target: Place::try_from(&child.target)?,
             reservation: child
@@ -96,6 +108,10 @@ impl<'a> Document<&'a Bearing> {
                     .collect(),
             }),
             asker: of.asker.as_ref().map(AsRawFd::as_raw_fd),
+            metrics: of.metrics.as_ref().map(|bound| Metrics {
+                socket: bound.as_fd().as_raw_fd(),
+                bearing: bound.as_bearing(),
+            }),
             closed: of.closed,
             unheard: of.unheard.iter().map(|signal| signal.as_raw()).collect(),
             listeners: listeners.iter().map(Bound::as_bearing).collect(),
@@ -124,6 +140,7 @@ impl Document<Bearing> {
         let generation = Child {
             number: self.generation,
             pid,
+            started: UNIX_EPOCH + Duration::from_secs(self.child_started),
             end: self.ended,
             target: self.target.into(),
             reservation: self
@@ -139,6 +156,12 @@ impl Document<Bearing> {
             first_pid_file: self.first_pid_file,
             control: control.transpose()?,
             asker: self.asker.map(inherited).transpose()?,
+            metrics: self
+                .metrics
+                .map(|Metrics { socket, bearing }| {
+                    Ok::<_, io::Error>(Bound::inherited(inherited(socket)?, bearing))
+                })
+                .transpose()?,
             closed: self.closed,
             unheard: self
                 .unheard
@@ -149,6 +172,10 @@ impl Document<Bearing> {
         };
         Ok((hand_over, self.listeners))
     }
+}
+
+fn since_1970(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 impl From<Place> for Target {
@@ -203,6 +230,7 @@ mod tests {
             generation: Child {
                 number: 3,
                 pid: rustix::process::getpid(),
+                started: UNIX_EPOCH + Duration::from_secs(1_700_000_000),
                 end: Some(End::Exited(7)),
                 target: Target::Unix(Path::new("/run/app.sock.3").into()),
                 reservation: Some(Reservation::from(left_open())),
@@ -215,6 +243,10 @@ mod tests {
                 sockets: vec![(None, left_open()), (Some(3), left_open())],
             }),
             asker: Some(left_open()),
+            metrics: Some(Bound::listening_at(
+                left_open(),
+                crate::ports::Place::Everywhere(9394),
+            )),
             closed: 2,
             unheard: vec![Signal::TERM],
             failure: None,
@@ -242,17 +274,26 @@ mod tests {
         };
         assert!(listeners.is_empty());
         assert_eq!(numbers(&got), numbers(&given));
-        assert_eq!(numbers(&got).len(), 5);
+        assert_eq!(numbers(&got).len(), 6);
         assert_eq!(
             (&got.from, got.uptime, got.closed, &got.unheard),
             (&given.from, given.uptime, given.closed, &given.unheard)
         );
         let (was, is) = (&given.generation, &got.generation);
         assert_eq!(
-            (is.number, is.pid, is.end, &is.target, &is.pid_file),
-            (was.number, was.pid, was.end, &was.target, &was.pid_file)
+            (is.number, is.pid, is.started, is.end, &is.target, &is.pid_file),
+            (
+                was.number,
+                was.pid,
+                was.started,
+                was.end,
+                &was.target,
+                &was.pid_file
+            )
         );
         assert_eq!(got.first_pid_file, given.first_pid_file);
+        let place = got.metrics.as_ref().map(|bound| bound.place().clone());
+        assert_eq!(place, given.metrics.as_ref().map(|bound| bound.place().clone()));
         assert_eq!(got.control.unwrap().path, Path::new("/run/thrust"));
     }
 

@@ -22,6 +22,7 @@ const WAITING: usize = 64;
 pub(crate) struct Writer {
     format: Format,
     messages: SyncSender<Message>,
+    /// Lines, since the start.
     dropped: Arc<AtomicU64>,
 }
 
@@ -67,6 +68,11 @@ impl Writer {
         }
     }
 
+    /// How many lines were dropped since the start, kept up to date.
+    pub(crate) fn dropped(&self) -> Arc<AtomicU64> {
+        self.dropped.clone()
+    }
+
     /// Waits until everything was written, at most for `limit`: nobody may be reading.
     pub(crate) fn flush(&self, limit: Duration) {
         let (written, word) = sync_channel(1);
@@ -77,11 +83,13 @@ impl Writer {
 }
 
 fn write_all(format: Format, messages: &Receiver<Message>, dropped: &AtomicU64) {
+    let mut told = 0;
     while let Ok(message) = messages.recv() {
         match message {
             Message::Lines(lines) => {
                 write_stdout(&lines);
-                let count = dropped.swap(0, Ordering::Relaxed);
+                let all = dropped.load(Ordering::Relaxed);
+                let count = all - std::mem::replace(&mut told, all);
                 if count > 0 {
                     let mut out = Vec::new();
                     let message = "Log lines dropped: stdout is not read fast enough";

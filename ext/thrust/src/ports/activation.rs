@@ -60,7 +60,7 @@ impl Activation {
     ///
     /// One of them is missing, or is not a TCP or Unix socket that listens.
     pub(super) fn inherit(mut self, bearings: Vec<Bearing>) -> Result<Vec<Bound>, PortError> {
-        let one = |(index, bearing)| Ok(Bound::bearing(self.take(index)?, bearing));
+        let one = |(index, bearing)| Ok(Bound::inherited(self.take(index)?, bearing));
         bearings.into_iter().enumerate().map(one).collect()
     }
 

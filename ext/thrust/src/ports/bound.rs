@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::error::Purpose;
 use super::{PortError, SocketFile};
 
 /// Connections that may wait to be accepted; the kernel cuts it to its own limit.
@@ -76,10 +77,16 @@ impl fmt::Display for Place {
 
 impl Bound {
     pub(super) fn new(socket: impl Into<OwnedFd>, place: Place, file: Option<SocketFile>) -> Self {
-        Self::bearing(socket.into(), Bearing { place, file })
+        Self::inherited(socket.into(), Bearing { place, file })
     }
 
-    pub(super) fn bearing(socket: OwnedFd, bearing: Bearing) -> Self {
+    /// One that listens already.
+    pub(crate) fn listening_at(socket: impl Into<OwnedFd>, place: Place) -> Self {
+        Self::new(socket, place, None)
+    }
+
+    /// One that another image of this process has had.
+    pub(crate) fn inherited(socket: OwnedFd, bearing: Bearing) -> Self {
         Self { socket, bearing }
     }
 
@@ -99,14 +106,21 @@ impl Bound {
     ///
     /// Another program has begun to listen there since.
     pub fn listen(self) -> Result<Listener, PortError> {
-        self.begin()?;
+        self.begin(Purpose::Requests)?;
         Ok(Listener(self))
     }
 
     /// Lets connections come, without accepting them; a second time changes nothing.
-    pub(super) fn begin(&self) -> Result<(), PortError> {
+    pub(super) fn begin(&self, purpose: Purpose) -> Result<(), PortError> {
         rustix::net::listen(&self.socket, BACKLOG)
-            .map_err(|error| PortError::listening(self.place().clone(), io::Error::from(error)))
+            .map_err(|error| PortError::listening(self.place().clone(), io::Error::from(error), purpose))
+    }
+}
+
+impl From<Bound> for OwnedFd {
+    /// The socket alone; it goes on as it is.
+    fn from(bound: Bound) -> Self {
+        bound.socket
     }
 }
 

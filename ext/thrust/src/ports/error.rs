@@ -7,17 +7,28 @@ use super::bound::Place;
 use super::holder::{self, Holder};
 use crate::error::chain;
 
+/// Whom a port is for, and so which settings choose it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Clients.
+    Requests,
+    /// Whoever scrapes our metrics.
+    Metrics,
+}
+
 /// Why there are no ports or sockets.
 #[derive(Debug, thiserror::Error)]
 pub enum PortError {
     /// Somebody else has the port.
     #[error(
         "could not listen on {place}: {}; {}, or {}",
-        in_use(holder.as_ref()), stop(holder.as_ref()), another(place)
+        in_use(holder.as_ref()), stop(holder.as_ref()), another(place, *purpose)
     )]
     InUse {
         /// What we wanted.
         place: Place,
+        /// What for.
+        purpose: Purpose,
         /// Who has it, if that can be seen.
         holder: Option<Holder>,
     },
@@ -26,26 +37,32 @@ pub enum PortError {
         "could not listen on {place}: permission denied; set {} to 1024 or above, \
          or allow it (a container's --sysctl net.ipv4.ip_unprivileged_port_start={}, \
          systemd's AmbientCapabilities=CAP_NET_BIND_SERVICE)",
-        port_setting(place), place.port().unwrap_or_default()
+        port_setting(place, *purpose), place.port().unwrap_or_default()
     )]
     NotAllowed {
         /// What we wanted.
         place: Place,
+        /// What for.
+        purpose: Purpose,
     },
     /// No interface has the address.
     #[error(
         "could not listen on {place}: this machine does not have that address; \
-         name one of its own in THRUSTER_BIND"
+         name one of its own in {}", bind_setting(*purpose)
     )]
     NotHere {
         /// What we wanted.
         place: Place,
+        /// What for.
+        purpose: Purpose,
     },
     /// The system says no for another reason.
-    #[error("could not listen on {place}; {}", another(place))]
+    #[error("could not listen on {place}; {}", another(place, *purpose))]
     Listen {
         /// What we wanted.
         place: Place,
+        /// What for.
+        purpose: Purpose,
         /// What it says.
         source: io::Error,
     },
@@ -98,14 +115,16 @@ pub enum PortError {
         /// What it is.
         problem: String,
     },
-    /// Both ports are the same.
+    /// Two ports are the same.
     #[error(
-        "port {port} is both THRUSTER_HTTP_PORT and THRUSTER_TARGET_PORT; the app needs one of its own, \
-         so unset one of them"
+        "port {port} is both {} and {}; each needs one of its own, so change or unset one of them",
+        settings[0], settings[1]
     )]
     Same {
         /// The port.
         port: u16,
+        /// The settings that name it.
+        settings: [&'static str; 2],
     },
     /// Both places are the same.
     #[error(
@@ -137,15 +156,20 @@ pub enum PortError {
 
 impl PortError {
     /// What the system said when we asked for this place.
-    pub(super) fn listening(place: Place, source: io::Error) -> Self {
+    pub(super) fn listening(place: Place, source: io::Error, purpose: Purpose) -> Self {
         match (source.kind(), place.port()) {
             (io::ErrorKind::AddrInUse, Some(port)) => Self::InUse {
                 holder: holder::of(port),
                 place,
+                purpose,
             },
-            (io::ErrorKind::PermissionDenied, Some(_)) => Self::NotAllowed { place },
-            (io::ErrorKind::AddrNotAvailable, Some(_)) => Self::NotHere { place },
-            _ => Self::Listen { place, source },
+            (io::ErrorKind::PermissionDenied, Some(_)) => Self::NotAllowed { place, purpose },
+            (io::ErrorKind::AddrNotAvailable, Some(_)) => Self::NotHere { place, purpose },
+            _ => Self::Listen {
+                place,
+                purpose,
+                source,
+            },
         }
     }
 
@@ -169,16 +193,25 @@ fn stop(holder: Option<&Holder>) -> String {
     }
 }
 
-fn another(place: &Place) -> &'static str {
+fn another(place: &Place, purpose: Purpose) -> &'static str {
     match place {
+        _ if purpose == Purpose::Metrics => "set THRUSTER_METRICS_PORT to another port",
         Place::Everywhere(_) => "set THRUSTER_HTTP_PORT to another port",
         Place::Address(_) => "name another address or port in THRUSTER_BIND",
         Place::Unix(_) => "name another path in THRUSTER_BIND",
     }
 }
 
-fn port_setting(place: &Place) -> &'static str {
+fn bind_setting(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::Requests => "THRUSTER_BIND",
+        Purpose::Metrics => "THRUSTER_METRICS_BIND",
+    }
+}
+
+fn port_setting(place: &Place, purpose: Purpose) -> &'static str {
     match place {
+        _ if purpose == Purpose::Metrics => "THRUSTER_METRICS_PORT",
         Place::Everywhere(_) => "THRUSTER_HTTP_PORT",
         Place::Address(_) | Place::Unix(_) => "its port, in THRUSTER_BIND or THRUSTER_HTTP_PORT,",
     }

@@ -9,6 +9,7 @@ use socket2::Socket;
 use thrust_api::units::Port;
 
 use super::bound::{Bound, Place};
+use super::error::Purpose;
 use super::{Environment, Notice, PortError, unix};
 use crate::config::{BindAddress, Config};
 
@@ -27,7 +28,7 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    fn place(self) -> Place {
+    pub(super) fn place(self) -> Place {
         match self.address {
             Some(address) => Place::Address(SocketAddr::new(address, self.port)),
             None => Place::Everywhere(self.port),
@@ -120,7 +121,7 @@ impl<F: Fn(Wanted) -> io::Result<Socket>> Binder<'_, F> {
         });
         match bound {
             Ok((socket, place)) => Ok(Bound::new(socket, place, None)),
-            Err(source) => Err(PortError::listening(wanted.place(), source)),
+            Err(source) => Err(PortError::listening(wanted.place(), source, Purpose::Requests)),
         }
     }
 }

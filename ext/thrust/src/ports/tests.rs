@@ -119,7 +119,8 @@ fn without_the_right_to_80_and_nobody_to_tell_the_error_says_what_helps() {
         assert!(matches!(
             error,
             PortError::NotAllowed {
-                place: Place::Everywhere(80)
+                place: Place::Everywhere(80),
+                purpose: Purpose::Requests,
             }
         ));
         assert!(

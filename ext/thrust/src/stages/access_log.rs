@@ -177,6 +177,7 @@ impl Entry {
     /// Counts bytes of the answer's body.
     pub(crate) fn count(&mut self, bytes: usize) {
         self.sent += bytes as u64;
+        self.log.metrics.sent.add(bytes as u64);
     }
 
     /// Notes that the answer went out whole.
@@ -223,6 +224,7 @@ impl Drop for Entry {
             times: self.times,
             total: self.started.elapsed(),
             sent: self.sent,
+            lasted: self.endless || self.status == Some(StatusCode::SWITCHING_PROTOCOLS),
         };
         self.log.metrics.request_ended(&outcome);
         if let (Some(batch), Some(line)) = (&self.log.batch, &self.line)

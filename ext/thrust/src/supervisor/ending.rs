@@ -60,6 +60,7 @@ impl Supervisor {
                 }
             }
         };
+        self.overview.child_ended();
         tracing::debug!(pid = current.pid(), how = %ended, "Upstream process ended");
         self.finish(told + self.plan.drain_timeout, signals, insistence)
             .await;
@@ -72,6 +73,7 @@ impl Supervisor {
             Asking::Status => asked
                 .reply
                 .ok(Outcome::Status(Box::new(self.status(current, false)))),
+            Asking::Metrics => asked.reply.ok(Outcome::Metrics(self.overview.snapshot())),
             Asking::Restart { .. } | Asking::Upgrade { .. } => {
                 asked.reply.error(FailureKind::Unavailable, ENDING);
             }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rustix::process::Signal;
 use tokio::time::timeout;
@@ -34,6 +34,8 @@ pub(super) struct Generation {
     /// Stays the same when the app is started again after a crash.
     pub(super) home: Arc<Home>,
     pub(super) process: Process,
+    /// When that was started.
+    pub(super) started: SystemTime,
     /// Where it writes its pid, if it was told where.
     pub(super) pid_file: Option<PathBuf>,
     /// Whether it has ever accepted a connection.
@@ -93,6 +95,7 @@ impl Supervisor {
             number,
             home,
             process,
+            started: SystemTime::now(),
             pid_file,
             accepted: AtomicBool::new(false),
             ready: AtomicBool::new(false),
@@ -113,11 +116,18 @@ pub(super) fn gemfile_in(directory: &Path) -> Option<PathBuf> {
 
 impl Generation {
     /// One that has shown that it works, to an image of this process before us.
-    pub(super) fn adopted(number: u64, home: Home, process: Process, pid_file: Option<PathBuf>) -> Self {
+    pub(super) fn adopted(
+        number: u64,
+        home: Home,
+        process: Process,
+        started: SystemTime,
+        pid_file: Option<PathBuf>,
+    ) -> Self {
         Self {
             number,
             home: Arc::new(home),
             process,
+            started,
             pid_file,
             accepted: AtomicBool::new(true),
             ready: AtomicBool::new(true),

@@ -147,7 +147,13 @@ impl Keeper<'_> {
     /// The current generation has ended by itself.
     fn is_vacant(&mut self, end: End) {
         tracing::info!(pid = self.current.pid(), how = %end, "Upstream process ended");
-        let Supervisor { service, control, .. } = self.supervisor;
+        let Supervisor {
+            service,
+            control,
+            overview,
+            ..
+        } = self.supervisor;
+        overview.child_exited();
         service.await_app();
         // What comes has to show that it works, as this one had.
         service.set_ready(false);
@@ -157,6 +163,8 @@ impl Keeper<'_> {
 
     /// Another generation is the current one.
     fn is_filled(&mut self) {
+        let overview = &self.supervisor.overview;
+        overview.child_is(self.current.number, self.current.started);
         self.watching = Box::pin(self.supervisor.watch(self.current.clone()));
         self.vacancy = None;
     }
@@ -182,6 +190,7 @@ impl Keeper<'_> {
                 let status = supervisor.status(&self.current, self.restart.is_under_way());
                 reply.ok(Outcome::Status(Box::new(status)));
             }
+            Asking::Metrics => reply.ok(Outcome::Metrics(supervisor.overview.snapshot())),
             Asking::Restart { .. } | Asking::Upgrade { .. } if self.restart.is_under_way() => {
                 reply.error(
                     FailureKind::Busy,

@@ -26,6 +26,7 @@ impl Supervisor {
             uptime: self.progress.started.elapsed(),
             directory: directory.to_string_lossy().into_owned(),
             listening: self.front.places().iter().map(shown).collect(),
+            metrics: self.endpoint.as_ref().map(|endpoint| shown(endpoint.place())),
             generation: current.number,
             child: current
                 .process

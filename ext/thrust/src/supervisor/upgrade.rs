@@ -154,6 +154,15 @@ impl Supervisor {
     /// Packs up everything. Nothing is served any more, and nobody is answered.
     pub(super) async fn hand_over(self, current: Arc<Generation>, ready: Ready) -> Departure {
         let listeners = self.front.take_doors().await;
+        let environment = self.moved();
+        let metrics = match self.endpoint {
+            Some(endpoint) => endpoint
+                .hand_on()
+                .await
+                .inspect_err(|error| tracing::error!(%error, "Failed to keep the port for metrics"))
+                .ok(),
+            None => None,
+        };
         let home = &current.home;
         let reservation = home.reservation.as_ref().and_then(Reservation::as_fd);
         let reservation = reservation.and_then(|socket| {
@@ -164,7 +173,6 @@ impl Supervisor {
                 )
                 .ok()
         });
-        let environment = self.moved();
         let (
             control,
             Progress {
@@ -181,6 +189,7 @@ impl Supervisor {
             generation: Child {
                 number: current.number,
                 pid: current.process.pid(),
+                started: current.started,
                 end: None,
                 target: home.target.clone(),
                 reservation: reservation.map(Reservation::from),
@@ -189,6 +198,7 @@ impl Supervisor {
             first_pid_file: pid_files.first(),
             control,
             asker: ready.asker,
+            metrics,
             closed: ready.closed,
             unheard: Vec::new(),
             failure: None,
@@ -229,7 +239,7 @@ impl Supervisor {
             target: child.target,
             reservation: child.reservation,
         };
-        let current = Generation::adopted(child.number, home, process, child.pid_file);
+        let current = Generation::adopted(child.number, home, process, child.started, child.pid_file);
         self.progress.pid_files.set_first(hand_over.first_pid_file);
         self.progress.pid_files.set_current(current.pid_file.as_deref());
         if current.process.end().is_none() {

@@ -98,6 +98,11 @@ impl Pool {
         drop(idle);
     }
 
+    /// How many connections wait.
+    pub(super) fn idle(&self) -> usize {
+        self.lock().idle.len()
+    }
+
     /// How many requests hold a slot.
     pub(super) fn in_use(&self) -> usize {
         self.lock().in_use

@@ -18,6 +18,7 @@ mod place;
 pub(crate) mod process;
 mod program;
 mod proxy;
+mod scrape;
 mod target;
 #[cfg(target_os = "linux")]
 mod terminal;
@@ -43,6 +44,7 @@ pub(crate) use self::place::make_pipe;
 pub(crate) use self::place::{bench_app, socket_path, write_script};
 pub(crate) use self::program::thrust;
 pub(crate) use self::proxy::{Ended, Launch, TestProxy, without_an_app};
+pub(crate) use self::scrape::Scrape;
 pub(crate) use self::target::{App, TestTarget};
 #[cfg(target_os = "linux")]
 pub(crate) use self::terminal::Terminal;

@@ -12,6 +12,7 @@ fn status() -> Status {
         uptime: Duration::from_millis(1500),
         directory: "/app".to_owned(),
         listening: vec!["[::]:80".to_owned()],
+        metrics: Some("127.0.0.1:9394".to_owned()),
         generation: 2,
         child: Some(9),
         target: "http://localhost:3000".to_owned(),
@@ -61,6 +62,7 @@ fn what_is_written_is_read_again() {
     let timeout = Some(Duration::from_secs(90));
     for command in [
         Command::Status,
+        Command::Metrics,
         Command::Restart { timeout },
         Command::Restart { timeout: None },
         Command::Upgrade { timeout },
@@ -69,6 +71,7 @@ fn what_is_written_is_read_again() {
     }
     let outcomes = [
         Outcome::Status(Box::new(status())),
+        Outcome::Metrics(Snapshot::default()),
         Outcome::Restarted(Restarted {
             generation: 2,
             child: 9,
@@ -106,7 +109,7 @@ fn a_status_is_flat_and_in_seconds() {
         line["status"],
         json!({
             "state": "ready", "version": "1.0.0", "pid": 7, "uptime": 1.5, "directory": "/app",
-            "listening": ["[::]:80"], "generation": 2, "child": 9, "target": "http://localhost:3000",
+            "listening": ["[::]:80"], "metrics": "127.0.0.1:9394", "generation": 2, "child": 9, "target": "http://localhost:3000",
             "port": 3000, "ready": true, "connections": 3, "in_flight": 2, "held": 1,
             "previous": [{ "generation": 1, "child": 8, "in_flight": 1 }],
         })
@@ -179,7 +182,9 @@ fn a_line_that_cannot_be_obeyed_is_told_why() {
     assert_eq!(unknown.kind, FailureKind::UnknownCommand);
     assert!(unknown.message.contains(r#""stauts""#), "{unknown}");
     assert!(
-        unknown.message.ends_with("there is status, restart, upgrade"),
+        unknown
+            .message
+            .ends_with("there is status, metrics, restart, upgrade"),
         "{unknown}"
     );
 }
