@@ -24,7 +24,7 @@ pub(crate) use http2::{StreamBody, WINDOW};
 pub(crate) use link::{ClientBody, Interim};
 
 /// What an HTTP/2 client sends first (RFC 9113 section 3.4).
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Serves a client until one side has had enough.
 pub(crate) async fn serve(stream: Stream, client: Client, core: Arc<Core>, counted: Counted) {

@@ -31,6 +31,12 @@ pub(crate) enum ProxyError {
     Head(#[from] HeadError),
     #[error("the request head was not complete after {0:?}")]
     HeadSlow(Duration),
+    #[error("the client sent too many HTTP/2 frames for nothing")]
+    Http2Frames,
+    #[error("the client abandoned too many of its HTTP/2 requests")]
+    Http2Abandoned,
+    #[error("the client broke the rules of HTTP/2")]
+    Http2Protocol(#[source] hyper::Error),
     #[error("could not connect to {target}")]
     Connect { target: Target, source: io::Error },
     #[error("could not connect to {target} within {limit:?}")]
@@ -67,6 +73,8 @@ impl ProxyError {
         match self {
             Self::Head(error) => error.status(),
             Self::HeadSlow(_) => StatusCode::REQUEST_TIMEOUT,
+            Self::Http2Frames | Self::Http2Abandoned => StatusCode::TOO_MANY_REQUESTS,
+            Self::Http2Protocol(_) => StatusCode::BAD_REQUEST,
             Self::Connect { .. }
             | Self::TargetClosed { .. }
             | Self::TargetBroke { .. }
@@ -99,6 +107,8 @@ impl Failure for ProxyError {
         match self {
             Self::Head(error) => head_reason(*error),
             Self::HeadSlow(_) => Reason::HeadSlow,
+            Self::Http2Frames | Self::Http2Abandoned => Reason::Http2Flood,
+            Self::Http2Protocol(_) => Reason::Http2Protocol,
             Self::Connect { .. } => Reason::Connect,
             Self::ConnectSlow { .. } => Reason::ConnectSlow,
             Self::TargetSlow { .. } => Reason::TargetSlow,

@@ -1,27 +1,37 @@
 //! Serves HTTP/2 clients (RFC 9113) with hyper; its types end here.
+//!
+//! h2 and hyper bound what a client can make them keep, by the settings below. What it can make them do for nothing is
+//! bounded by [`flood`], an answer that its client does not take by [`streams`] and [`tasks`].
 
 mod body;
+mod flood;
 mod request;
 mod socket;
 mod streams;
+mod tasks;
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::{Poll, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderName;
 use http_body::Body as _;
 use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper::server::conn::http2::Builder;
+use hyper_util::rt::TokioTimer;
 
 use self::body::Outgoing;
 pub(crate) use self::body::StreamBody;
+use self::flood::Abuse;
 use self::socket::{Io, Socket};
-use self::streams::{Open, Streams, Untaken};
+use self::streams::{Flow, Open, Streams};
+use self::tasks::Tasks;
 use crate::core::{Carries, Core, Counted};
+use crate::error::ProxyError;
 use crate::exchange::{Client, Request, Response, is_event_stream};
 use crate::http1::head::{HeadError, MAX_HEAD};
 use crate::stages::request_id;
@@ -32,14 +42,27 @@ use crate::timer::{Stall, Timer};
 const X_RUNTIME: HeaderName = HeaderName::from_static("x-runtime");
 /// Streams that a client may have open at once.
 const MAX_STREAMS: u32 = 250;
+/// Requests that may be taken back before we have looked at them: a client that leaves a page takes back all of them at
+/// once, perhaps in the packet that brought them. [`flood`] bounds how often.
+const MAX_RESET_UNSEEN: usize = MAX_STREAMS as usize;
+/// Stream errors over the whole life of a connection, which may be that of another proxy and long: many more than its
+/// clients cause, and few enough that resetting streams is no way to keep us busy.
+const MAX_STREAM_ERRORS: usize = 1024;
+/// What all fields of a request may take together; four times as much ends the connection.
+const MAX_HEADER_LIST: u32 = MAX_HEAD as u32;
+/// The compression table of RFC 7541's default. A larger one saves little, and costs each connection as much.
+const HEADER_TABLE: u32 = 4096;
+/// The smallest that RFC 9113 allows: h2 holds each frame until it is whole.
+const MAX_FRAME: u32 = 16 * 1024;
 /// What a client may send on one stream, and on all together, before we have passed it on.
 pub(crate) const WINDOW: u32 = 1024 * 1024;
 /// What of one answer waits in memory for a client that reads slowly.
 const SEND_BUFFER: usize = 64 * 1024;
-/// How long a client may take, after its last stream, to acknowledge a GOAWAY; one that is dead never does.
+/// How long a client may take, after its last stream, to acknowledge a GOAWAY, or to close after an error; one that is
+/// dead never does.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// Serves until the client leaves, is idle for too long, or we are told to end.
+/// Serves until the client leaves, is idle for too long, is sent away, or we are told to end.
 pub(super) async fn serve(
     stream: Stream,
     received: Bytes,
@@ -48,13 +71,47 @@ pub(super) async fn serve(
     mut counted: Counted,
 ) {
     let socket = Arc::new(Socket::new(stream, core.timeouts.write));
-    let io = Io::new(received, socket.clone());
-    let streams = Arc::new(Streams::default());
+    let error = match converse(&socket, received, client, &core, &mut counted).await {
+        Ended::Well => return,
+        Ended::Misused(abuse) => {
+            socket.go_away(abuse);
+            match abuse {
+                Abuse::Frames => ProxyError::Http2Frames,
+                Abuse::Abandoned => ProxyError::Http2Abandoned,
+                Abuse::SlowHead(limit) => ProxyError::HeadSlow(limit),
+            }
+        }
+        Ended::Refused(error) => ProxyError::Http2Protocol(error),
+    };
+    // No request of its own has the line, and there is nobody to see the page.
+    drop(core.pipeline.refuse(&error, &client));
+    let _ = tokio::time::timeout(FAREWELL, socket.linger()).await;
+}
+
+/// How a connection has ended.
+enum Ended {
+    /// The client left, or was told to some time ago, or is dead.
+    Well,
+    /// It was kept from going on.
+    Misused(Abuse),
+    /// h2 could not go on, and has said so.
+    Refused(hyper::Error),
+}
+
+async fn converse(
+    socket: &Arc<Socket>,
+    received: Bytes,
+    client: Client,
+    core: &Arc<Core>,
+    counted: &mut Counted,
+) -> Ended {
+    let streams = Streams::new();
+    let io = Io::new(received, socket, &streams);
     let service = hyper::service::service_fn({
         let (core, streams) = (core.clone(), streams.clone());
         move |request| {
             let (core, open) = (core.clone(), Streams::open(&streams));
-            let request = take(request, &core);
+            let request = take(request, &core, open.flow());
             // Boxed, because hyper moves it several times on its way into a task.
             Box::pin(async move {
                 let response = match request {
@@ -65,11 +122,17 @@ pub(super) async fn serve(
             })
         }
     });
-    let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+    let connection = Builder::new(Tasks::new(&streams, core.timeouts.write))
         .timer(TokioTimer::new())
         .auto_date_header(false)
+        // Nobody is asked whether it still lives: an idle connection ends anyway, and what is written tells.
+        .keep_alive_interval(None)
         .max_concurrent_streams(MAX_STREAMS)
-        .max_header_list_size(u32::try_from(MAX_HEAD).unwrap_or(u32::MAX))
+        .max_pending_accept_reset_streams(MAX_RESET_UNSEEN)
+        .max_local_error_reset_streams(MAX_STREAM_ERRORS)
+        .max_header_list_size(MAX_HEADER_LIST)
+        .header_table_size(HEADER_TABLE)
+        .max_frame_size(MAX_FRAME)
         .initial_stream_window_size(WINDOW)
         .initial_connection_window_size(WINDOW)
         .max_send_buf_size(SEND_BUFFER)
@@ -83,41 +146,83 @@ pub(super) async fn serve(
     });
     let mut ending = false;
     let mut farewell = Stall::new(Some(FAREWELL));
-    let mut untaken = Untaken::new(core.timeouts.write);
     let mut timer = Timer::default();
+    let mut head = OpenHead::new(core.timeouts.read);
     poll_fn(|cx| {
+        socket.begin_turn();
         if !ending && end.as_mut().poll(cx).is_ready() {
             ending = true;
             connection.as_mut().graceful_shutdown();
         }
-        // An error here is the client's leaving or its fault; hyper has told it with a GOAWAY.
-        if connection.as_mut().poll(cx).is_ready() || matches!(socket.poll_flush(cx), Poll::Ready(Err(_))) {
-            return Poll::Ready(());
+        if let Poll::Ready(result) = connection.as_mut().poll(cx) {
+            return Poll::Ready(match (socket.abuse(), result) {
+                (Some(abuse), _) => Ended::Misused(abuse),
+                (None, Err(error)) if is_our_verdict(&error) => Ended::Refused(error),
+                (None, _) => Ended::Well,
+            });
+        }
+        if matches!(socket.poll_flush(cx), Poll::Ready(Err(_))) {
+            return Poll::Ready(Ended::Well);
         }
         counted.set(if streams.are_lasting() {
             Carries::EventStreams
         } else {
             Carries::Requests
         });
-        if untaken.poll(&streams, cx).is_ready() {
-            return Poll::Ready(());
+        if let Poll::Ready(limit) = head.poll(socket.open_block(), cx) {
+            return Poll::Ready(Ended::Misused(Abuse::SlowHead(limit)));
         }
         // A stream that was open until now may still have bytes on their way: its client has all of the time.
         if ending && streams.is_empty() {
             ready!(farewell.poll(&mut timer, cx));
-            return Poll::Ready(());
+            return Poll::Ready(Ended::Well);
         }
-        socket.poll_stalled(&mut timer, cx)
+        socket.poll_stalled(&mut timer, cx).map(|()| Ended::Well)
     })
-    .await;
+    .await
+}
+
+/// Whether it was h2 who found a fault in what the client sent, and not the connection that broke.
+fn is_our_verdict(error: &hyper::Error) -> bool {
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<h2::Error>());
+    cause.is_some_and(|cause| cause.is_library() && cause.is_go_away())
+}
+
+/// Waits for the end of a request's head that has begun.
+struct OpenHead {
+    block: Option<u64>,
+    stall: Stall,
+    timer: Timer,
+}
+
+impl OpenHead {
+    /// `limit` is how long a whole head may take.
+    fn new(limit: Option<Duration>) -> Self {
+        Self {
+            block: None,
+            stall: Stall::new(limit),
+            timer: Timer::default(),
+        }
+    }
+
+    /// Ready once header block number `block` has been open for too long.
+    fn poll(&mut self, block: Option<u64>, cx: &mut Context<'_>) -> Poll<Duration> {
+        if std::mem::replace(&mut self.block, block) != block {
+            self.stall.over();
+        }
+        if block.is_none() {
+            return Poll::Pending;
+        }
+        self.stall.poll(&mut self.timer, cx)
+    }
 }
 
 /// Makes of what hyper has read what the pipeline gets to see.
-fn take(request: http::Request<Incoming>, core: &Core) -> Result<Box<Request>, HeadError> {
+fn take(request: http::Request<Incoming>, core: &Core, flow: &Arc<Flow>) -> Result<Box<Request>, HeadError> {
     let (parts, body) = request.into_parts();
     let mut request = request::read(parts)?;
     if !body.is_end_stream() {
-        request.body = StreamBody::new(body, core.timeouts.read, core.metrics.clone()).into();
+        request.body = StreamBody::new(body, core.timeouts.read, flow.clone(), core.metrics.clone()).into();
     }
     Ok(request)
 }

@@ -54,6 +54,9 @@ reasons! {
     TransferCoding => "transfer_coding", Clients, "http_request_error";
     Expect => "expect", Clients, "http_request_error";
     HeadSlow => "head_timeout", Clients, "http_request_error";
+    // Of an HTTP/2 connection.
+    Http2Flood => "http2_flood", Clients, "http_request_error";
+    Http2Protocol => "http2_protocol", Clients, "http_request_error";
     // Of its body, and of who sends it.
     BodyMalformed => "body_malformed", Clients, "http_request_error";
     BodySlow => "body_timeout", Clients, "http_request_error";

@@ -7,11 +7,16 @@ pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0
 
 pub(crate) const DATA: u8 = 0;
 pub(crate) const HEADERS: u8 = 1;
+pub(crate) const PRIORITY: u8 = 2;
 pub(crate) const RST_STREAM: u8 = 3;
 pub(crate) const SETTINGS: u8 = 4;
+pub(crate) const PING: u8 = 6;
 pub(crate) const GOAWAY: u8 = 7;
+pub(crate) const WINDOW_UPDATE: u8 = 8;
+pub(crate) const CONTINUATION: u8 = 9;
 
 pub(crate) const END_STREAM: u8 = 1;
+pub(crate) const ACK: u8 = 1;
 pub(crate) const END_HEADERS: u8 = 4;
 
 /// A connection on which the preface was sent.
@@ -36,13 +41,18 @@ pub(crate) fn no_window() -> Vec<u8> {
 
 /// GET of `path` as a HEADERS frame that ends its stream; nothing is compressed, so anything can be said.
 pub(crate) fn get(stream: u32, path: &str) -> Vec<u8> {
+    request(stream, END_STREAM, "GET", path)
+}
+
+/// The head of a request, with these flags besides the one that says that it is whole.
+pub(crate) fn request(stream: u32, flags: u8, method: &str, path: &str) -> Vec<u8> {
     let fields = [
-        (":method", "GET"),
+        (":method", method),
         (":scheme", "http"),
         (":authority", "a"),
         (":path", path),
     ];
-    frame(HEADERS, END_STREAM | END_HEADERS, stream, &block(&fields))
+    frame(HEADERS, flags | END_HEADERS, stream, &block(&fields))
 }
 
 /// Fields as literals that are neither compressed nor remembered (RFC 7541 section 6.2.2). A character is a byte, so
@@ -120,6 +130,31 @@ pub(crate) fn read_frame(client: &mut Wire) -> Frame {
         stream: u32::from_be_bytes([head[5], head[6], head[7], head[8]]),
         payload: client.read_exact(length as usize),
     }
+}
+
+/// A header block in as many frames as it needs; the stream ends with it.
+pub(crate) fn in_frames(stream: u32, block: &[u8]) -> Vec<u8> {
+    let mut pieces = block.chunks(16 * 1024).peekable();
+    let mut bytes = Vec::new();
+    let (mut kind, mut flags) = (HEADERS, END_STREAM);
+    while let Some(piece) = pieces.next() {
+        if pieces.peek().is_none() {
+            flags |= END_HEADERS;
+        }
+        bytes.extend(frame(kind, flags, stream, piece));
+        (kind, flags) = (CONTINUATION, 0);
+    }
+    bytes
+}
+
+/// More room for an answer, or with stream 0 for all.
+pub(crate) fn window_update(stream: u32, room: u32) -> Vec<u8> {
+    frame(WINDOW_UPDATE, 0, stream, &room.to_be_bytes())
+}
+
+/// Takes a request back.
+pub(crate) fn reset(stream: u32) -> Vec<u8> {
+    frame(RST_STREAM, 0, stream, &8_u32.to_be_bytes())
 }
 
 /// The kind and payload of the next frame.

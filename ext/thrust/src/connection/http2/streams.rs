@@ -1,43 +1,84 @@
-//! Counts the open streams of a connection and those whose client takes nothing, because hyper has no timeouts.
+//! Watches the streams of a connection: how many are open, which of them the client neglects, what came of them.
+//!
+//! hyper has no timeouts, and says of a stream only when it asks for the next piece of an answer. What it was given
+//! tells when bytes of it leave ([`super::body::Piece`]).
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::flood::{Allowance, BYTES, PER_PIECE, PER_REQUEST};
 use crate::timer::{Stall, Timer};
 
-/// The open streams of one connection.
-#[derive(Debug, Default)]
+/// A stream whose connection has carried so much for each that waits has had its turn: the piece that hyper holds of
+/// it, and what h2 does, are not larger.
+const TURN: u64 = 128 * 1024;
+/// So much for each that waits has to move within the time for one piece. Else the client only keeps up appearances;
+/// a real one that is slower than this does not ask for hundreds of answers at once.
+const PULSE: u64 = 4 * 1024;
+
+/// The streams of one connection.
+#[derive(Debug)]
 pub(super) struct Streams {
     open: AtomicUsize,
     closed: Notify,
     /// Those that may last for ever.
     lasting: AtomicUsize,
-    /// Those of which hyper holds a piece that the client opens no window for.
-    untaken: AtomicUsize,
-    /// Pieces that hyper was given so far.
-    pieces: AtomicUsize,
-}
-
-/// One open stream.
-pub(super) struct Open {
-    streams: Arc<Streams>,
-    is_lasting: bool,
-    is_untaken: bool,
+    /// Those of which hyper holds a piece that the client has not made room for.
+    waiting: AtomicU64,
+    /// Bytes of answers that have left.
+    sent: AtomicU64,
+    /// What the client has earned and not used; see [`super::flood`].
+    earned: AtomicU64,
+    abandoned: Mutex<Allowance>,
+    /// Whether it has abandoned more than it may.
+    abandons: AtomicBool,
+    /// Whether one was given up.
+    neglects: AtomicBool,
+    /// Of the stream whose task hyper is about to start.
+    newest: Mutex<Option<Arc<Flow>>>,
 }
 
 impl Streams {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            open: AtomicUsize::new(0),
+            closed: Notify::new(),
+            lasting: AtomicUsize::new(0),
+            waiting: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
+            earned: AtomicU64::new(0),
+            abandoned: Mutex::new(Allowance::of_abandoned()),
+            abandons: AtomicBool::new(false),
+            neglects: AtomicBool::new(false),
+            newest: Mutex::new(None),
+        })
+    }
+
     /// Counts one more, for as long as the result is held.
     pub(super) fn open(streams: &Arc<Self>) -> Open {
         streams.open.fetch_add(1, Ordering::Relaxed);
-        Open {
+        streams.earn(PER_REQUEST);
+        let flow = Arc::new(Flow {
             streams: streams.clone(),
+            sent: AtomicU64::new(0),
+            waits: AtomicBool::new(false),
+            given_up: AtomicBool::new(false),
+        });
+        *streams.newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(flow.clone());
+        Open {
+            flow,
             is_lasting: false,
-            is_untaken: false,
+            is_over: false,
         }
+    }
+
+    /// What the stream opened last does; hyper starts the task of each before it takes the next.
+    pub(super) fn newest(&self) -> Option<Arc<Flow>> {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Whether none is open.
@@ -50,90 +91,192 @@ impl Streams {
         !self.is_empty() && self.lasting.load(Ordering::Relaxed) == self.open.load(Ordering::Relaxed)
     }
 
-    /// Returns once no stream was open for `limit`; `None` never does.
+    /// Returns once no stream was open for `limit`, or at once after the last if its client has neglected one; `None`
+    /// never does.
     pub(super) async fn idle(&self, limit: Option<Duration>) {
-        let Some(limit) = limit else {
-            return std::future::pending().await;
-        };
         loop {
             let closed = self.closed.notified();
-            if tokio::time::timeout(limit, closed).await.is_err() && self.is_empty() {
+            let timed_out = match limit {
+                Some(limit) => tokio::time::timeout(limit, closed).await.is_err(),
+                None => {
+                    closed.await;
+                    false
+                }
+            };
+            if self.is_empty() && (timed_out || self.neglects.load(Ordering::Relaxed)) {
                 return;
             }
         }
     }
+
+    /// Something useful has come of frames.
+    pub(super) fn earn(&self, amount: u64) {
+        self.earned.fetch_add(amount, Ordering::Relaxed);
+    }
+
+    /// What was earned since this was asked last.
+    pub(super) fn take_earned(&self) -> u64 {
+        self.earned.swap(0, Ordering::Relaxed)
+    }
+
+    /// Whether the client has abandoned more requests than it may.
+    pub(super) fn are_abandoned(&self) -> bool {
+        self.abandons.load(Ordering::Relaxed)
+    }
+
+    fn ended(&self, was_abandoned: bool) {
+        let mut abandoned = self.abandoned.lock().unwrap_or_else(PoisonError::into_inner);
+        if !was_abandoned {
+            abandoned.give(1);
+        } else if !abandoned.take(1, || 0) {
+            self.abandons.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// One open stream, as whoever answers it holds it.
+pub(super) struct Open {
+    flow: Arc<Flow>,
+    is_lasting: bool,
+    is_over: bool,
 }
 
 impl Open {
     /// The stream carries an answer that may last for ever.
     pub(super) fn lasts(&mut self) {
         if !std::mem::replace(&mut self.is_lasting, true) {
-            self.streams.lasting.fetch_add(1, Ordering::Relaxed);
+            self.flow.streams.lasting.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// hyper was given a piece of the answer; it asks for the next one once the client has room for this.
-    pub(super) fn given(&mut self) {
-        self.streams.pieces.fetch_add(1, Ordering::Relaxed);
-        self.streams.untaken.fetch_add(1, Ordering::Relaxed);
-        self.is_untaken = true;
+    pub(super) fn given(&mut self, length: usize) -> Arc<Flow> {
+        let streams = &self.flow.streams;
+        streams.earn(PER_PIECE + length as u64 / BYTES);
+        if !self.flow.waits.swap(true, Ordering::Relaxed) {
+            streams.waiting.fetch_add(1, Ordering::Relaxed);
+        }
+        self.flow.clone()
     }
 
     /// hyper asks for a piece.
     pub(super) fn asked(&mut self) {
-        if std::mem::take(&mut self.is_untaken) {
-            self.streams.untaken.fetch_sub(1, Ordering::Relaxed);
+        if self.flow.waits.swap(false, Ordering::Relaxed) {
+            self.flow.streams.waiting.fetch_sub(1, Ordering::Relaxed);
         }
+    }
+
+    /// There is nothing more to answer.
+    pub(super) fn over(&mut self) {
+        self.is_over = true;
+    }
+
+    /// Whether the stream was given up because its client takes nothing.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.flow.given_up.load(Ordering::Relaxed)
+    }
+
+    /// What else counts for this stream.
+    pub(super) fn flow(&self) -> &Arc<Flow> {
+        &self.flow
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
         self.asked();
+        let streams = &self.flow.streams;
+        // Leaving is how an answer ends that has no end.
+        streams.ended(!(self.is_over || self.is_lasting || self.is_given_up()));
         if self.is_lasting {
-            self.streams.lasting.fetch_sub(1, Ordering::Relaxed);
+            streams.lasting.fetch_sub(1, Ordering::Relaxed);
         }
-        if self.streams.open.fetch_sub(1, Ordering::Relaxed) == 1 {
-            self.streams.closed.notify_one();
+        if streams.open.fetch_sub(1, Ordering::Relaxed) == 1 {
+            streams.closed.notify_one();
         }
     }
 }
 
-/// Watches for a client that opens no window for any of its answers.
-///
-/// What a single stream waits for hyper does not say, and on a slow line each of many waits for long. Nothing moving at
-/// all is another matter.
+/// What moves on one stream.
 #[derive(Debug)]
-pub(super) struct Untaken {
-    stall: Stall,
-    timer: Timer,
-    /// The pieces given when last looked.
-    pieces: usize,
+pub(super) struct Flow {
+    streams: Arc<Streams>,
+    /// Bytes of its answer that have left.
+    sent: AtomicU64,
+    /// Whether hyper holds a piece that the client has not made room for.
+    waits: AtomicBool,
+    given_up: AtomicBool,
 }
 
-impl Untaken {
+impl Flow {
+    /// Bytes of the answer have left.
+    pub(super) fn sent(&self, count: usize) {
+        self.sent.fetch_add(count as u64, Ordering::Relaxed);
+        self.streams.sent.fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    /// A frame of the request's body was of use.
+    pub(super) fn used(&self) {
+        self.streams.earn(1);
+    }
+}
+
+/// Waits for a client that takes nothing of one answer.
+///
+/// On a slow line each of many streams waits for long, because h2 serves them in turn. Only one whose turn must have
+/// come is neglected, or one of a connection on which next to nothing moves.
+#[derive(Debug)]
+pub(super) struct Neglect {
+    stall: Stall,
+    timer: Timer,
+    is_waiting: bool,
+    /// Bytes of this stream that had left when last looked,
+    sent: u64,
+    /// of all streams when it began to wait,
+    before: u64,
+    /// and of all when last looked.
+    latest: u64,
+}
+
+impl Neglect {
     /// `limit` is how long the client may take nothing.
     pub(super) fn new(limit: Option<Duration>) -> Self {
         Self {
             stall: Stall::new(limit),
             timer: Timer::default(),
-            pieces: 0,
+            is_waiting: false,
+            sent: 0,
+            before: 0,
+            latest: 0,
         }
     }
 
-    /// Ready once every open stream has waited for its client for too long, at the latest for twice as long as it may:
-    /// nobody wakes the connection when a stream begins to wait.
-    pub(super) fn poll(&mut self, streams: &Streams, cx: &mut Context<'_>) -> Poll<()> {
-        if streams.is_empty() {
+    /// Ready once the client has neglected the stream for too long, at the latest for twice as long as it may: nobody
+    /// wakes the task when bytes of its stream leave.
+    pub(super) fn poll(&mut self, flow: &Flow, cx: &mut Context<'_>) -> Poll<()> {
+        let was_waiting = std::mem::replace(&mut self.is_waiting, flow.waits.load(Ordering::Relaxed));
+        if !self.is_waiting {
             self.stall.over();
             return Poll::Pending;
         }
-        let pieces = streams.pieces.load(Ordering::Relaxed);
-        let all_wait = streams.untaken.load(Ordering::Relaxed) == streams.open.load(Ordering::Relaxed);
-        if pieces != std::mem::replace(&mut self.pieces, pieces) || !all_wait {
+        let streams = &flow.streams;
+        let sent = flow.sent.load(Ordering::Relaxed);
+        let all = streams.sent.load(Ordering::Relaxed);
+        if !was_waiting || sent != self.sent {
             self.stall.over();
+            (self.sent, self.before, self.latest) = (sent, all, all);
         }
-        self.stall.poll(&mut self.timer, cx).map(drop)
+        while self.stall.poll(&mut self.timer, cx).is_ready() {
+            let waiting = streams.waiting.load(Ordering::Relaxed);
+            if all - self.before >= waiting * TURN || all - self.latest < waiting * PULSE {
+                flow.given_up.store(true, Ordering::Relaxed);
+                streams.neglects.store(true, Ordering::Relaxed);
+                return Poll::Ready(());
+            }
+            self.stall.over();
+            self.latest = all;
+        }
+        Poll::Pending
     }
 }
 
@@ -143,41 +286,136 @@ mod tests {
     use std::future::poll_fn;
     use tokio::time::Instant;
 
+    const LIMIT: Duration = Duration::from_secs(60);
+
     #[tokio::test(start_paused = true)]
     async fn a_connection_is_idle_once_its_last_stream_has_been_closed_for_long_enough() {
-        let limit = Duration::from_secs(60);
-        let (streams, start) = (Arc::new(Streams::default()), Instant::now());
+        let (streams, start) = (Streams::new(), Instant::now());
         let (first, second) = (Streams::open(&streams), Streams::open(&streams));
         drop(first);
 
         let closing = async {
-            tokio::time::sleep(limit * 3).await;
+            tokio::time::sleep(LIMIT * 3).await;
             drop(second);
         };
-        tokio::join!(streams.idle(Some(limit)), closing);
+        tokio::join!(streams.idle(Some(LIMIT)), closing);
 
-        assert_eq!(start.elapsed(), limit * 4);
+        assert_eq!(start.elapsed(), LIMIT * 4);
         assert!(streams.is_empty());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_is_given_up_once_no_answer_has_moved_for_long_enough() {
-        let limit = Duration::from_secs(60);
-        let streams = Arc::new(Streams::default());
-        let (mut first, mut second) = (Streams::open(&streams), Streams::open(&streams));
-        first.given();
-        let mut untaken = Untaken::new(Some(limit));
-        let mut given_up = async || poll_fn(|cx| untaken.poll(&streams, cx)).await;
+    async fn a_stream_of_which_its_client_takes_nothing_is_given_up_however_much_it_takes_of_others() {
+        let streams = Streams::new();
+        let (mut stuck, mut moving) = (Streams::open(&streams), Streams::open(&streams));
+        let flows = (stuck.given(100), moving.given(100));
+        let (mut first, mut second) = (Neglect::new(Some(LIMIT)), Neglect::new(Some(LIMIT)));
+        let start = Instant::now();
 
-        // The second waits for the app, and then the client takes a piece of it.
-        assert!(tokio::time::timeout(limit * 5, given_up()).await.is_err());
-        second.given();
-        assert!(tokio::time::timeout(limit / 2, given_up()).await.is_err());
-        second.asked();
-        second.given();
-        let since = Instant::now();
-        given_up().await;
+        let moves = async {
+            loop {
+                tokio::time::sleep(LIMIT / 2).await;
+                flows.1.sent(1024 * 1024);
+            }
+        };
+        tokio::select! {
+            () = poll_fn(|cx| first.poll(&flows.0, cx)) => {}
+            () = poll_fn(|cx| second.poll(&flows.1, cx)) => panic!("it moves"),
+            () = moves => {}
+        }
 
-        assert!((limit..=limit * 2).contains(&since.elapsed()));
+        assert_eq!(start.elapsed(), LIMIT);
+        assert!(stuck.is_given_up() && !moving.is_given_up());
+        drop((stuck, moving));
+        // Without waiting for anything more from such a client.
+        streams.idle(None).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_whose_turn_has_not_come_on_a_slow_line_is_waited_for() {
+        let streams = Streams::new();
+        let mut others: Vec<_> = (0..99).map(|_| Streams::open(&streams)).collect();
+        let flows: Vec<_> = others.iter_mut().map(|open| open.given(100)).collect();
+        let mut last = Streams::open(&streams);
+        let flow = last.given(100);
+        let mut neglect = Neglect::new(Some(LIMIT));
+        let mut given_up = async |time| {
+            tokio::time::timeout(time, poll_fn(|cx| neglect.poll(&flow, cx)))
+                .await
+                .is_ok()
+        };
+
+        // Each is given enough in its time, but all together not yet what those before it wait for.
+        for _ in 0..20 {
+            assert!(!given_up(LIMIT / 2).await);
+            flows[0].sent(100 * 4 * 1024);
+        }
+        flows[0].sent(100 * 128 * 1024);
+
+        assert!(given_up(LIMIT * 2).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_trickle_on_one_stream_does_not_keep_others_waiting_for_ever() {
+        let streams = Streams::new();
+        let (mut stuck, mut trickling) = (Streams::open(&streams), Streams::open(&streams));
+        let flows = (stuck.given(100), trickling.given(100));
+        let mut neglect = Neglect::new(Some(LIMIT));
+        let start = Instant::now();
+
+        let trickle = async {
+            loop {
+                tokio::time::sleep(LIMIT / 10).await;
+                flows.1.sent(1);
+            }
+        };
+        tokio::select! {
+            () = poll_fn(|cx| neglect.poll(&flows.0, cx)) => {}
+            () = trickle => {}
+        }
+
+        assert_eq!(start.elapsed(), LIMIT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_that_waits_for_the_app_is_not_its_clients_fault() {
+        let streams = Streams::new();
+        let mut open = Streams::open(&streams);
+        let flow = open.given(100);
+        open.asked();
+        let mut neglect = Neglect::new(Some(LIMIT));
+
+        let waiting = poll_fn(|cx| neglect.poll(&flow, cx));
+
+        assert!(tokio::time::timeout(LIMIT * 5, waiting).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn requests_may_be_abandoned_now_and_then_but_not_all_the_time() {
+        let streams = Streams::new();
+        let abandon = |count| (0..count).for_each(|_| drop(Streams::open(&streams)));
+        let finish = |count| (0..count).for_each(|_| Streams::open(&streams).over());
+
+        // Half of them.
+        for _ in 0..1000 {
+            abandon(100);
+            finish(100);
+        }
+        assert!(!streams.are_abandoned());
+        // A page of 250 now and then.
+        for _ in 0..100 {
+            abandon(250);
+            tokio::time::advance(Duration::from_secs(10)).await;
+        }
+        assert!(!streams.are_abandoned());
+        // Event streams end no other way.
+        for _ in 0..10_000 {
+            Streams::open(&streams).lasts();
+        }
+        assert!(!streams.are_abandoned());
+
+        abandon(1100);
+
+        assert!(streams.are_abandoned());
     }
 }

@@ -1,0 +1,657 @@
+//! What an HTTP/2 client can do to keep us busy or full, and what becomes of it: its connection ends, or what it did
+//! was harmless. Whoever else is served by the same core is served meanwhile, and memory stays within a bound.
+
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use self::support::{DEADLINE, Launch, TestProxy, TestTarget, Wire, eventually, frames, usage};
+
+/// The most that the proxy may have in memory at any time, its own code included.
+const MEMORY: u64 = 64 * 1024 * 1024;
+/// The longest that a bystander may have to wait for one answer; long, because the machine may be busy.
+const WAIT: Duration = Duration::from_secs(10);
+
+const PROTOCOL_ERROR: u32 = 1;
+const REFUSED_STREAM: u32 = 7;
+const ENHANCE_YOUR_CALM: u32 = 11;
+
+#[test]
+fn frames_that_lead_to_nothing_end_their_connection() {
+    let floods: [(&str, Vec<u8>, u32); 10] = [
+        (
+            "PING",
+            frames::frame(frames::PING, 0, 0, &[1; 8]),
+            ENHANCE_YOUR_CALM,
+        ),
+        (
+            "PING ack",
+            frames::frame(frames::PING, frames::ACK, 0, &[1; 8]),
+            ENHANCE_YOUR_CALM,
+        ),
+        ("SETTINGS", frames::no_window(), ENHANCE_YOUR_CALM),
+        (
+            "PRIORITY",
+            frames::frame(frames::PRIORITY, 0, 9, &[0, 0, 0, 0, 1]),
+            ENHANCE_YOUR_CALM,
+        ),
+        ("WINDOW_UPDATE", frames::window_update(0, 1), ENHANCE_YOUR_CALM),
+        (
+            "WINDOW_UPDATE of a stream that is over",
+            frames::window_update(1, 1),
+            ENHANCE_YOUR_CALM,
+        ),
+        (
+            "RST_STREAM of a stream that is over",
+            frames::reset(1),
+            ENHANCE_YOUR_CALM,
+        ),
+        ("unknown", frames::frame(200, 0, 0, b""), ENHANCE_YOUR_CALM),
+        (
+            "PRIORITY_UPDATE",
+            frames::frame(16, 0, 0, &[0, 0, 0, 1, b'u']),
+            ENHANCE_YOUR_CALM,
+        ),
+        (
+            "empty DATA",
+            frames::frame(frames::DATA, 0, 3, b""),
+            ENHANCE_YOUR_CALM,
+        ),
+    ];
+    for (name, frame, code) in floods {
+        let (proxy, _target) = proxy();
+        let mut attacker = Attacker::connect(&proxy);
+
+        let bystander = Bystander::ask(&proxy, name, || {
+            attacker.send(&frames::get(1, "/first"));
+            attacker.send(&frames::request(3, 0, "POST", "/second"));
+            attacker.flood(&frame.repeat(1000), 100);
+            assert_eq!(attacker.code(), Some(code), "{name}");
+        });
+
+        assert!(bystander.answers > 0, "{name}");
+        let line = eventually("a line of its own", || {
+            proxy
+                .log_lines()
+                .into_iter()
+                .find(|line| line["path"] == "" && line["error"] != "")
+        });
+        assert!(line["status"] == 429 || line["status"] == 400, "{line}");
+    }
+}
+
+#[test]
+fn requests_taken_back_at_once_end_their_connection_before_the_app_has_seen_many() {
+    let (proxy, target) = proxy();
+    let mut attacker = Attacker::connect(&proxy);
+
+    let bystander = Bystander::ask(&proxy, "rapid reset", || {
+        for first in (1..200_000).step_by(200) {
+            let pairs: Vec<u8> = (first..first + 200)
+                .step_by(2)
+                .flat_map(|stream| [frames::get(stream, "/reset"), frames::reset(stream)].concat())
+                .collect();
+            if !attacker.try_send(&pairs) {
+                break;
+            }
+        }
+        assert_eq!(attacker.code(), Some(ENHANCE_YOUR_CALM));
+    });
+
+    let seen = requests(&target, "/reset");
+    eprintln!(
+        "the app saw {seen} requests that were taken back, and {}",
+        bystander.answers
+    );
+    assert!(seen < 2000, "{seen}");
+}
+
+#[test]
+fn requests_that_the_client_makes_us_reset_end_their_connection() {
+    let half_closed = |stream| {
+        [
+            frames::get(stream, "/x"),
+            frames::frame(frames::DATA, 0, stream, b"x"),
+        ]
+        .concat()
+    };
+    let overflow = |stream| {
+        let head = frames::get(stream, "/x");
+        [head, frames::window_update(stream, i32::MAX as u32)].concat()
+    };
+    let on_itself = |stream: u32| {
+        let mut dependency = stream.to_be_bytes().to_vec();
+        dependency.push(1);
+        let priority = frames::frame(frames::PRIORITY, 0, stream, &dependency);
+        [frames::get(stream, "/x"), priority].concat()
+    };
+    let trailers = |stream| {
+        let head = frames::request(stream, 0, "POST", "/x");
+        let trailers = frames::frame(frames::HEADERS, frames::END_HEADERS, stream, b"");
+        [head, trailers].concat()
+    };
+    let no_room = |stream| [frames::get(stream, "/x"), frames::window_update(stream, 0)].concat();
+    type Makes = Box<dyn Fn(u32) -> Vec<u8>>;
+    let ways: [(&str, Makes); 5] = [
+        ("DATA behind the end", Box::new(half_closed)),
+        ("too large a window", Box::new(overflow)),
+        ("a stream that depends on itself", Box::new(on_itself)),
+        ("trailers that end nothing", Box::new(trailers)),
+        ("a window of nothing", Box::new(no_room)),
+    ];
+    for (name, makes) in ways {
+        let (proxy, target) = proxy();
+        let mut attacker = Attacker::connect(&proxy);
+
+        Bystander::ask(&proxy, name, || {
+            for first in (1..40_000).step_by(200) {
+                let some: Vec<u8> = (first..first + 200).step_by(2).flat_map(&makes).collect();
+                if !attacker.try_send(&some) {
+                    break;
+                }
+            }
+            let code = attacker.code();
+            assert!(
+                matches!(code, Some(PROTOCOL_ERROR | ENHANCE_YOUR_CALM)),
+                "{name}: {code:?}"
+            );
+        });
+
+        let seen = requests(&target, "/x");
+        assert!(seen < 2000, "{name}: {seen}");
+    }
+}
+
+#[test]
+fn streams_beyond_those_allowed_are_refused_and_all_others_answered() {
+    let (go, cue) = support::cue();
+    let target = TestTarget::start(move |app| {
+        let Some(request) = app.read_request() else { return };
+        if request.target() == "/held" {
+            cue.wait();
+        }
+        app.answer("here");
+        while app.read_request().is_some() {
+            app.answer("here");
+        }
+    });
+    let proxy = Launch::before(&target).env("THRUSTER_THREADS", "1").start();
+    let mut attacker = Attacker::connect(&proxy);
+
+    Bystander::ask(&proxy, "many streams", || {
+        let many: Vec<u8> = (0..300)
+            .flat_map(|number| frames::get(number * 2 + 1, "/held"))
+            .collect();
+        attacker.send(&many);
+        target.wait_for_requests(250);
+        for _ in 0..250 {
+            go.send(()).unwrap();
+        }
+        attacker.wait_for(frames::HEADERS, 250);
+        attacker.wait_for(frames::RST_STREAM, 50);
+    });
+
+    let frames = attacker.end();
+    assert_eq!(
+        frames.iter().filter(|frame| frame.is(frames::HEADERS)).count(),
+        250
+    );
+    let resets: Vec<_> = frames
+        .iter()
+        .filter(|frame| frame.is(frames::RST_STREAM))
+        .collect();
+    assert_eq!(resets.len(), 50);
+    assert!(resets.iter().all(|frame| frame.code(0) == REFUSED_STREAM));
+}
+
+#[test]
+fn a_header_block_without_end_ends_its_connection() {
+    for piece in [0, 1, 16 * 1024] {
+        let (proxy, _target) = proxy();
+        let mut attacker = Attacker::connect(&proxy);
+
+        Bystander::ask(&proxy, "CONTINUATION", || {
+            // An unfinished field, so that nothing can be decoded.
+            attacker.send(&frames::frame(frames::HEADERS, 0, 1, &[0, 1]));
+            let next = frames::frame(frames::CONTINUATION, 0, 1, &vec![b'x'; piece]);
+            attacker.flood(&next, 10_000);
+            assert!(attacker.code().is_some(), "{piece}");
+        });
+    }
+}
+
+#[test]
+fn header_blocks_that_unpack_to_much_more_cost_their_client_its_requests() {
+    let (proxy, target) = proxy();
+    let mut attacker = Attacker::connect(&proxy);
+    let large = "x".repeat(3900);
+    // Into the compression table: a large field, and a small one.
+    let mut first = frames::block(&[
+        (":method", "GET"),
+        (":scheme", "http"),
+        (":authority", "a"),
+        (":path", "/"),
+    ]);
+    for (name, value) in [("large", large.as_str()), ("s", "")] {
+        let mut field = frames::block(&[(name, value)]);
+        field[0] = 0x40;
+        first.extend(field);
+    }
+    let start = frames::block(&[
+        (":method", "GET"),
+        (":scheme", "http"),
+        (":authority", "a"),
+        (":path", "/bomb"),
+    ]);
+
+    let bystander = Bystander::ask(&proxy, "HPACK", || {
+        attacker.send(&frames::in_frames(1, &first));
+        attacker.wait_for(frames::HEADERS, 1);
+        let bombs = |attacker: &mut Attacker, first: u32, references: &[u8], count: usize| {
+            let block = [&start, &references.repeat(count)[..]].concat();
+            for number in 0..50 {
+                let request = frames::in_frames(first + number * 2, &block);
+                if !attacker.try_send(&request) {
+                    break;
+                }
+            }
+        };
+        // Small fields, and few of them.
+        bombs(&mut attacker, 3, &[0x80 | 62], 60);
+        attacker.wait_for(frames::HEADERS, 51);
+        // 200 KiB by list size, then as much in large fields, then 23 MiB.
+        bombs(&mut attacker, 103, &[0x80 | 62], 6000);
+        bombs(&mut attacker, 203, &[0x80 | 63], 60);
+        bombs(&mut attacker, 303, &[0x80 | 63], 6000);
+        assert_eq!(attacker.code(), Some(ENHANCE_YOUR_CALM));
+    });
+
+    assert!(bystander.answers > 0);
+    let seen = requests(&target, "/bomb");
+    assert_eq!(seen, 50, "only those that stay below the limits");
+}
+
+#[test]
+fn clients_that_open_no_window_hold_a_bounded_memory_and_not_for_ever() {
+    let target = TestTarget::start(|app| {
+        while let Some(request) = app.read_request() {
+            let size = if request.target() == "/large" {
+                1024 * 1024
+            } else {
+                10
+            };
+            let body = vec![b'x'; size];
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n");
+            if app.wire.try_send([head.as_bytes(), &body].concat()).is_err() {
+                return;
+            }
+        }
+    });
+    for window in [0, 1] {
+        let proxy = Launch::before(&target)
+            .env("THRUSTER_THREADS", "1")
+            .env("HTTP_WRITE_TIMEOUT", "3")
+            .start();
+        let mut attacker = Attacker::connect(&proxy);
+
+        Bystander::ask(&proxy, "no window", || {
+            attacker.send(&frames::frame(frames::SETTINGS, 0, 0, &[0, 4, 0, 0, 0, window]));
+            for number in 0..250 {
+                attacker.send(&frames::get(number * 2 + 1, "/large"));
+            }
+            attacker.wait_for(frames::HEADERS, 250);
+            // All are reset, or cut with the connection, and each app's connection let go.
+            proxy.wait_for_logs("Request", 250);
+        });
+
+        attacker.end();
+    }
+}
+
+#[test]
+fn a_client_that_takes_its_answers_byte_by_byte_as_fast_as_it_can_is_sent_away() {
+    let target = TestTarget::answering(large_answer(1024 * 1024));
+    let proxy = Launch::before(&target).env("THRUSTER_THREADS", "1").start();
+    let mut attacker = Attacker::connect(&proxy);
+
+    Bystander::ask(&proxy, "byte by byte", || {
+        attacker.send(&frames::frame(frames::SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]));
+        attacker.send(&frames::get(1, "/large"));
+        attacker.wait_for(frames::HEADERS, 1);
+        attacker.flood(&frames::window_update(1, 1).repeat(100), 10_000);
+        assert_eq!(attacker.code(), Some(ENHANCE_YOUR_CALM));
+    });
+}
+
+#[test]
+fn a_stream_that_its_client_does_not_read_is_reset_while_others_of_the_connection_go_on() {
+    let (told, ended) = channel();
+    let (go, cue) = support::cue();
+    let target = TestTarget::start(move |app| {
+        let Some(request) = app.read_request() else { return };
+        if request.target() == "/stuck" {
+            app.wire.send(large_answer(1024 * 1024));
+            app.wire.read_to_end();
+            told.send(()).unwrap();
+            return;
+        }
+        app.wire
+            .send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+        let mut open = true;
+        while open {
+            cue.wait();
+            open = app.wire.try_send("5\r\nhello\r\n").is_ok();
+        }
+    });
+    let proxy = Launch::before(&target)
+        .env("THRUSTER_THREADS", "1")
+        .env("HTTP_WRITE_TIMEOUT", "1")
+        .start();
+    let mut client = frames::connect(&proxy);
+
+    client.send([frames::get(1, "/stuck"), frames::get(3, "/moving")].concat());
+    client.send(frames::window_update(0, 1024 * 1024));
+    let mut read = 0;
+    while read < 64 * 1024 - 1 {
+        let frame = Frame::read(&mut client);
+        if frame.is(frames::DATA) {
+            assert_eq!(frame.stream, 1, "nothing was said on the other yet");
+            read += frame.payload.len();
+        }
+    }
+    let reset = loop {
+        go.send(()).unwrap();
+        let frame = Frame::read(&mut client);
+        if frame.is(frames::RST_STREAM) {
+            break frame;
+        }
+        assert_eq!(frame.stream, 3, "{frame:?}");
+        client.is_silent_for(Duration::from_millis(100));
+    };
+
+    assert_eq!(reset.stream, 1);
+    ended.recv_timeout(DEADLINE).expect("the app is let go");
+    go.send(()).unwrap();
+    while Frame::read(&mut client).stream != 3 {}
+    let line = proxy.wait_for_log("Request");
+    assert_eq!(line["path"], "/stuck");
+    assert_eq!(line["error"], "the answer did not move for 1s", "{line}");
+}
+
+#[test]
+fn a_head_that_is_not_whole_in_time_ends_its_connection() {
+    let target = TestTarget::echoing();
+    let proxy = Launch::before(&target).env("HTTP_READ_TIMEOUT", "1").start();
+    let mut half = Attacker::connect(&proxy);
+    let mut begun = Attacker::connect(&proxy);
+
+    half.send(&frames::frame(frames::HEADERS, frames::END_STREAM, 1, &[0, 9]));
+    begun.send(&frames::get(1, "/")[..12]);
+
+    for attacker in [&mut half, &mut begun] {
+        assert_eq!(attacker.code(), Some(ENHANCE_YOUR_CALM));
+    }
+    for line in proxy.wait_for_logs("Request", 2) {
+        assert_eq!(line["status"], 408, "{line}");
+    }
+}
+
+#[test]
+fn a_connection_that_only_pings_is_idle_nevertheless() {
+    let target = TestTarget::echoing();
+    let proxy = Launch::before(&target).env("HTTP_IDLE_TIMEOUT", "1").start();
+    let mut client = Attacker::connect(&proxy);
+
+    let since = Instant::now();
+    while client.try_send(&frames::frame(frames::PING, 0, 0, &[1; 8])) && since.elapsed() < DEADLINE {
+        thread::sleep(Duration::from_millis(50));
+    }
+
+    assert_eq!(client.code(), Some(0));
+}
+
+#[test]
+fn resets_behind_their_answers_and_moderate_cancelling_harm_nobody() {
+    let (proxy, _target) = proxy();
+    let mut client = Attacker::connect(&proxy);
+
+    for round in 0..20 {
+        let first = round * 200 + 1;
+        let requests: Vec<u8> = (0..100)
+            .flat_map(|number| frames::get(first + number * 2, "/"))
+            .collect();
+        client.send(&requests);
+        client.wait_for(frames::DATA, (round as usize + 1) * 100);
+        let resets: Vec<u8> = (0..100)
+            .flat_map(|number| frames::reset(first + number * 2))
+            .collect();
+        client.send(&resets);
+    }
+
+    let frames = client.end();
+    assert!(frames.iter().all(|frame| !frame.is(frames::GOAWAY)));
+}
+
+/// A proxy with one core before an app that answers everything but a POST.
+fn proxy() -> (TestProxy, TestTarget) {
+    let target = TestTarget::start(|app| {
+        while let Some(request) = app.read_request_head() {
+            if request.method() == "POST" {
+                app.wire.read_to_end();
+                return;
+            }
+            app.answer("here");
+        }
+    });
+    let proxy = Launch::before(&target).env("THRUSTER_THREADS", "1").start();
+    (proxy, target)
+}
+
+/// How many requests for `path` the app has seen.
+fn requests(target: &TestTarget, path: &str) -> usize {
+    let requests = target.requests();
+    requests.iter().filter(|request| request.target() == path).count()
+}
+
+fn large_answer(length: usize) -> Vec<u8> {
+    let mut answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n").into_bytes();
+    answer.resize(answer.len() + length, b'x');
+    answer
+}
+
+/// Somebody else, served by the same core.
+struct Bystander {
+    answers: usize,
+}
+
+impl Bystander {
+    /// Asks again and again, over a connection of its own and over new ones, while `attack` goes on.
+    fn ask(proxy: &TestProxy, name: &str, attack: impl FnOnce()) -> Self {
+        let over = AtomicBool::new(false);
+        let (answers, longest, memory) = thread::scope(|scope| {
+            let asking = scope.spawn(|| {
+                let mut kept = proxy.connect();
+                let (mut answers, mut longest, mut memory) = (0, Duration::ZERO, 0);
+                loop {
+                    let since = Instant::now();
+                    assert_eq!(kept.get("/bystander").status(), 200);
+                    assert_eq!(proxy.connect().get("/bystander").status(), 200);
+                    longest = longest.max(since.elapsed());
+                    memory = memory.max(usage::memory(proxy));
+                    answers += 2;
+                    if over.load(Ordering::SeqCst) {
+                        return (answers, longest, memory);
+                    }
+                    thread::sleep(Duration::from_millis(1));
+                }
+            });
+            let attack_goes_on = Over(&over);
+            attack();
+            drop(attack_goes_on);
+            asking.join().expect("the bystander is served")
+        });
+        eprintln!(
+            "{name}: a bystander had {answers} answers, the slowest after {longest:?}; memory {} KiB",
+            memory / 1024
+        );
+        assert!(longest < WAIT, "{name}: {longest:?}");
+        assert!(memory < MEMORY, "{name}: {memory} bytes");
+        Self { answers }
+    }
+}
+
+/// Lets the bystander go home, also when the attack has failed the test.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+/// A frame of the proxy's.
+#[derive(Clone, Debug)]
+struct Frame {
+    kind: u8,
+    stream: u32,
+    payload: Vec<u8>,
+}
+
+impl Frame {
+    /// Takes the first frame out of `bytes`, if it is whole.
+    fn take(bytes: &mut Vec<u8>) -> Option<Self> {
+        let (head, rest) = bytes.split_first_chunk::<9>()?;
+        let [a, b, c, kind, _, stream @ ..] = *head;
+        let length = u32::from_be_bytes([0, a, b, c]) as usize;
+        let payload = rest.get(..length)?.to_vec();
+        bytes.drain(..9 + length);
+        let stream = u32::from_be_bytes(stream);
+        Some(Self {
+            kind,
+            stream,
+            payload,
+        })
+    }
+
+    /// The next one on `client`.
+    fn read(client: &mut Wire) -> Self {
+        let mut bytes = client.read_exact(9);
+        let length = u32::from_be_bytes([0, bytes[0], bytes[1], bytes[2]]);
+        bytes.extend(client.read_exact(length as usize));
+        Self::take(&mut bytes).expect("it is whole")
+    }
+
+    fn is(&self, kind: u8) -> bool {
+        self.kind == kind
+    }
+
+    /// The error code that stands at `place` of the payload.
+    fn code(&self, place: usize) -> u32 {
+        let code = self.payload[place..].first_chunk().expect("a code is there");
+        u32::from_be_bytes(*code)
+    }
+}
+
+/// A client that means harm: what it is sent is read all the time, so that nothing waits for it.
+struct Attacker {
+    stream: TcpStream,
+    seen: Arc<Mutex<Vec<Frame>>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Attacker {
+    /// Sends the preface.
+    fn connect(proxy: &TestProxy) -> Self {
+        let stream = frames::connect(proxy)
+            .stream()
+            .try_clone()
+            .expect("a descriptor is free");
+        let seen = Arc::<Mutex<Vec<Frame>>>::default();
+        let reader = thread::spawn({
+            let (mut stream, seen) = (stream.try_clone().expect("a descriptor is free"), seen.clone());
+            stream
+                .set_read_timeout(None)
+                .expect("a TCP stream has the option");
+            move || {
+                let (mut bytes, mut piece) = (Vec::new(), [0; 16 * 1024]);
+                while let Ok(count @ 1..) = stream.read(&mut piece) {
+                    bytes.extend_from_slice(&piece[..count]);
+                    let mut seen = seen.lock().expect("no holder panics");
+                    while let Some(frame) = Frame::take(&mut bytes) {
+                        seen.push(frame);
+                    }
+                }
+            }
+        });
+        Self {
+            stream,
+            seen,
+            reader: Some(reader),
+        }
+    }
+
+    fn send(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).expect("the proxy takes it");
+    }
+
+    /// Whether the connection is still open.
+    fn try_send(&mut self, bytes: &[u8]) -> bool {
+        self.stream.write_all(bytes).is_ok()
+    }
+
+    /// Sends the same again and again, at most so many times, until the proxy has had enough.
+    fn flood(&mut self, bytes: &[u8], times: usize) {
+        for _ in 0..times {
+            if !self.try_send(bytes) {
+                return;
+            }
+        }
+    }
+
+    /// Waits for so many frames of a kind.
+    fn wait_for(&self, kind: u8, count: usize) {
+        eventually(&format!("{count} frames of kind {kind}"), || {
+            let seen = self.seen.lock().expect("no holder panics");
+            (seen.iter().filter(|frame| frame.is(kind)).count() >= count).then_some(())
+        });
+    }
+
+    /// Waits for the proxy to end the connection; the error code that it gave.
+    fn code(&self) -> Option<u32> {
+        eventually("the end of the connection", || {
+            let reader = self.reader.as_ref()?;
+            reader.is_finished().then_some(())
+        });
+        let seen = self.seen.lock().expect("no holder panics");
+        let last = seen.iter().rev().find(|frame| frame.is(frames::GOAWAY));
+        last.map(|frame| frame.code(4))
+    }
+
+    /// Hangs up; all that was received.
+    fn end(mut self) -> Vec<Frame> {
+        self.hang_up();
+        self.seen.lock().expect("no holder panics").clone()
+    }
+
+    fn hang_up(&mut self) {
+        // Fails if the proxy was first.
+        let _ = self.stream.shutdown(Shutdown::Both);
+        if let Some(reader) = self.reader.take() {
+            reader.join().expect("it reads to the end");
+        }
+    }
+}
+
+impl Drop for Attacker {
+    fn drop(&mut self) {
+        self.hang_up();
+    }
+}
