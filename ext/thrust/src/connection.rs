@@ -20,7 +20,7 @@ use crate::timer::Timer;
 
 #[cfg(any(test, fuzzing))]
 pub(crate) use http1::requests::Requests;
-pub(crate) use http2::{StreamBody, WINDOW};
+pub(crate) use http2::{Abuse, StreamBody, WINDOW};
 pub(crate) use link::{ClientBody, Interim};
 
 /// What an HTTP/2 client sends first (RFC 9113 section 3.4).

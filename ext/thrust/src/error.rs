@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+use crate::connection::Abuse;
 use crate::http1::chunk::ChunkError;
 use crate::http1::head::HeadError;
 use crate::service::HoldLimit;
@@ -31,10 +32,8 @@ pub(crate) enum ProxyError {
     Head(#[from] HeadError),
     #[error("the request head was not complete after {0:?}")]
     HeadSlow(Duration),
-    #[error("the client sent too many HTTP/2 frames for nothing")]
-    Http2Frames,
-    #[error("the client abandoned too many of its HTTP/2 requests")]
-    Http2Abandoned,
+    #[error(transparent)]
+    Http2Abuse(#[from] Abuse),
     #[error("the client broke the rules of HTTP/2")]
     Http2Protocol(#[source] hyper::Error),
     #[error("could not connect to {target}")]
@@ -73,7 +72,8 @@ impl ProxyError {
         match self {
             Self::Head(error) => error.status(),
             Self::HeadSlow(_) => StatusCode::REQUEST_TIMEOUT,
-            Self::Http2Frames | Self::Http2Abandoned => StatusCode::TOO_MANY_REQUESTS,
+            Self::Http2Abuse(Abuse::SlowHead(_)) => StatusCode::REQUEST_TIMEOUT,
+            Self::Http2Abuse(Abuse::Frames | Abuse::Abandoned) => StatusCode::TOO_MANY_REQUESTS,
             Self::Http2Protocol(_) => StatusCode::BAD_REQUEST,
             Self::Connect { .. }
             | Self::TargetClosed { .. }
@@ -106,8 +106,8 @@ impl Failure for ProxyError {
     fn reason(&self) -> Reason {
         match self {
             Self::Head(error) => head_reason(*error),
-            Self::HeadSlow(_) => Reason::HeadSlow,
-            Self::Http2Frames | Self::Http2Abandoned => Reason::Http2Flood,
+            Self::HeadSlow(_) | Self::Http2Abuse(Abuse::SlowHead(_)) => Reason::HeadSlow,
+            Self::Http2Abuse(Abuse::Frames | Abuse::Abandoned) => Reason::Http2Flood,
             Self::Http2Protocol(_) => Reason::Http2Protocol,
             Self::Connect { .. } => Reason::Connect,
             Self::ConnectSlow { .. } => Reason::ConnectSlow,

@@ -418,6 +418,50 @@ fn a_connection_that_only_pings_is_idle_nevertheless() {
     assert_eq!(client.code(), Some(0));
 }
 
+#[tokio::test]
+async fn heads_that_are_too_large_are_refused_as_over_http_1() {
+    let (proxy, target) = proxy();
+    let stream = tokio::net::TcpStream::connect(("127.0.0.1", proxy.port()))
+        .await
+        .unwrap();
+    let (mut client, connection) = h2::client::handshake(stream).await.unwrap();
+    tokio::spawn(connection);
+    let long = |length| "x".repeat(length);
+    let cases = [
+        (200, "/".to_owned(), 1, long(40 * 1024)),
+        (431, "/".to_owned(), 1, long(70 * 1024)),
+        (431, "/".to_owned(), 1, long(200 * 1024)),
+        (431, "/".to_owned(), 1, long(300 * 1024)),
+        (200, "/".to_owned(), 127, long(10)),
+        (431, "/".to_owned(), 128, long(10)),
+        (200, format!("/{}", long(16 * 1024 - 1)), 0, long(0)),
+        (414, format!("/{}", long(16 * 1024)), 0, long(0)),
+    ];
+
+    for (status, path, fields, value) in &cases {
+        let mut request = http::Request::get(format!("http://a{path}"));
+        for _ in 0..*fields {
+            request = request.header("x-field", value);
+        }
+        client = client.ready().await.unwrap();
+        let (answer, _) = client.send_request(request.body(()).unwrap(), true).unwrap();
+        let answer = tokio::time::timeout(DEADLINE, answer).await.unwrap().unwrap();
+
+        let case = format!("target of {}, {fields} fields of {}", path.len(), value.len());
+        assert_eq!(answer.status().as_u16(), *status, "{case}");
+        // Beyond 256 KiB h2 answers itself, and knows of no page.
+        assert_eq!(
+            answer.headers().contains_key("x-request-id"),
+            value.len() < 256 * 1024,
+            "{case}"
+        );
+    }
+
+    assert_eq!(target.requests().len(), 3);
+    let refused = proxy.wait_for_logs("Request", 7);
+    assert_eq!(refused.iter().filter(|line| line["status"] == 431).count(), 3);
+}
+
 #[test]
 fn resets_behind_their_answers_and_moderate_cancelling_harm_nobody() {
     let (proxy, _target) = proxy();

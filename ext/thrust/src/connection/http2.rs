@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderName;
+use http::request::Parts;
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::server::conn::http2::Builder;
@@ -26,7 +27,7 @@ use hyper_util::rt::TokioTimer;
 
 use self::body::Outgoing;
 pub(crate) use self::body::StreamBody;
-use self::flood::Abuse;
+pub(crate) use self::flood::Abuse;
 use self::socket::{Io, Socket};
 use self::streams::{Flow, Open, Streams};
 use self::tasks::Tasks;
@@ -48,8 +49,9 @@ const MAX_RESET_UNSEEN: usize = MAX_STREAMS as usize;
 /// Stream errors over the whole life of a connection, which may be that of another proxy and long: many more than its
 /// clients cause, and few enough that resetting streams is no way to keep us busy.
 const MAX_STREAM_ERRORS: usize = 1024;
-/// What all fields of a request may take together; four times as much ends the connection.
-const MAX_HEADER_LIST: u32 = MAX_HEAD as u32;
+/// The header list of which h2 keeps anything: what is larger it answers itself, with a bare 431, and what is four
+/// times as large ends the connection. Heads between [`MAX_HEAD`] and this are refused like any other request.
+const MAX_HEADER_LIST: u32 = 4 * MAX_HEAD as u32;
 /// The compression table of RFC 7541's default. A larger one saves little, and costs each connection as much.
 const HEADER_TABLE: u32 = 4096;
 /// The smallest that RFC 9113 allows: h2 holds each frame until it is whole.
@@ -75,11 +77,7 @@ pub(super) async fn serve(
         Ended::Well => return,
         Ended::Misused(abuse) => {
             socket.go_away(abuse);
-            match abuse {
-                Abuse::Frames => ProxyError::Http2Frames,
-                Abuse::Abandoned => ProxyError::Http2Abandoned,
-                Abuse::SlowHead(limit) => ProxyError::HeadSlow(limit),
-            }
+            abuse.into()
         }
         Ended::Refused(error) => ProxyError::Http2Protocol(error),
     };
@@ -220,11 +218,34 @@ impl OpenHead {
 /// Makes of what hyper has read what the pipeline gets to see.
 fn take(request: http::Request<Incoming>, core: &Core, flow: &Arc<Flow>) -> Result<Box<Request>, HeadError> {
     let (parts, body) = request.into_parts();
+    let length = head_length(&parts);
     let mut request = request::read(parts)?;
+    if length > MAX_HEAD {
+        return Err(HeadError::TooLarge);
+    }
     if !body.is_end_stream() {
         request.body = StreamBody::new(body, core.timeouts.read, flow.clone(), core.metrics.clone()).into();
     }
     Ok(request)
+}
+
+/// How long the head would be over HTTP/1, so that both have one limit.
+fn head_length(parts: &Parts) -> usize {
+    const REQUEST_LINE: usize = "  HTTP/1.1\r\nhost: \r\n\r\n".len();
+    const FIELD: usize = ": \r\n".len();
+    let fields = parts
+        .headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + FIELD);
+    let authority = parts
+        .uri
+        .authority()
+        .map_or(0, |authority| authority.as_str().len());
+    let target = parts
+        .uri
+        .path_and_query()
+        .map_or(0, |target| target.as_str().len());
+    REQUEST_LINE + parts.method.as_str().len() + authority + target + fields.sum::<usize>()
 }
 
 /// Makes of an answer what hyper sends; the stream counts as open until that is dropped.

@@ -49,13 +49,13 @@ const ACK: u8 = 1;
 const END_HEADERS: u8 = 4;
 
 /// Why a client is sent away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Abuse {
-    /// It sends frames of which nothing comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Abuse {
+    #[error("the client sent too many HTTP/2 frames for nothing")]
     Frames,
-    /// It takes back what it asks for.
+    #[error("the client abandoned too many of its HTTP/2 requests")]
     Abandoned,
-    /// It did not finish the head of a request in so much time.
+    #[error("the client did not finish the head of an HTTP/2 request within {0:?}")]
     SlowHead(Duration),
 }
 
