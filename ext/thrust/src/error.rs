@@ -56,6 +56,8 @@ pub(crate) enum ProxyError {
     TargetBroke { target: Target, source: io::Error },
     #[error("the answer of {target} is malformed")]
     MalformedAnswer { target: Target, source: HeadError },
+    #[error("the answer of {target} broke before any of its body")]
+    BrokenAnswer { target: Target, source: BodyError },
     #[error("{target} sent more than {limit} interim answers")]
     TooManyInterim { target: Target, limit: usize },
     #[error("{target} changed to a protocol that nobody asked for")]
@@ -79,6 +81,7 @@ impl ProxyError {
             | Self::TargetClosed { .. }
             | Self::TargetBroke { .. }
             | Self::MalformedAnswer { .. }
+            | Self::BrokenAnswer { .. }
             | Self::TooManyInterim { .. }
             | Self::UnaskedUpgrade { .. }
             | Self::EarlyUpgrade { .. } => StatusCode::BAD_GATEWAY,

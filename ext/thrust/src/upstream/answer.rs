@@ -1,6 +1,6 @@
 //! The app's answer: what its head means for its body and its connection, the body itself, and the tunnel after a 101.
 
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, Version, header};
@@ -92,7 +92,16 @@ impl Upstream {
             }
             return Ok(response(status, headers, whole.into()));
         }
-        let body = AnswerBody::new(connection, slot, decoder, upload, keep);
+        let mut body = AnswerBody::new(connection, slot, decoder, upload, keep);
+        body.begin().map_err(|source| match source {
+            BodyError::TargetCut | BodyError::TargetMalformed(_) | BodyError::TargetBroke(_) => {
+                ProxyError::BrokenAnswer {
+                    target: self.target.clone(),
+                    source,
+                }
+            }
+            source => ProxyError::RequestBody(source),
+        })?;
         Ok(response(status, headers, Box::new(body).into()))
     }
 }
@@ -123,6 +132,8 @@ pub(crate) struct AnswerBody {
     /// `None` once the end was reached.
     asking: Option<Asking>,
     decoder: BodyDecoder,
+    /// What came with the head.
+    first: Option<Frame<Bytes>>,
 }
 
 #[derive(Debug)]
@@ -154,11 +165,21 @@ impl AnswerBody {
                 fault: None,
             }),
             decoder,
+            first: None,
         };
         if body.decoder.is_over() {
             body.end();
         }
         body
+    }
+
+    /// Looks at what is at hand of the body. The client was told nothing yet, so a fault in it can still be a 502.
+    fn begin(&mut self) -> Result<(), BodyError> {
+        // Nobody waits here: whoever sends the answer asks again, with a waker.
+        if let Poll::Ready(Some(first)) = self.poll_next(&mut Context::from_waker(Waker::noop())) {
+            self.first = Some(first?);
+        }
+        Ok(())
     }
 
     /// The next part of the body, or `None` after the last.
@@ -167,6 +188,9 @@ impl AnswerBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         self.poll_upload(cx);
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(Ok(first)));
+        }
         let Some(asking) = &mut self.asking else {
             return Poll::Ready(None);
         };
@@ -223,12 +247,17 @@ impl AnswerBody {
 
     /// The exact number of bytes still to come, if it is known.
     pub(crate) fn length(&self) -> Option<u64> {
-        self.decoder.left()
+        let left = self.decoder.left()?;
+        match &self.first {
+            // A slice's length always fits. Trailers need chunks, however little is in them.
+            Some(first) => Some(left + first.data_ref()?.len() as u64),
+            None => Some(left),
+        }
     }
 
     /// Whether all of it was read.
     pub(crate) fn is_over(&self) -> bool {
-        self.asking.is_none()
+        self.asking.is_none() && self.first.is_none()
     }
 
     /// The answer is complete: the connection goes back if nothing is under way on it in either direction.
