@@ -9,6 +9,7 @@
     reason = "each test file is its own program and uses its part"
 )]
 
+pub(crate) mod answer;
 mod cue;
 pub(crate) mod frames;
 mod installed;

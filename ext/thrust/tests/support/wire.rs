@@ -200,6 +200,11 @@ impl Wire {
         );
     }
 
+    /// Whether the other side has broken the connection: RST, not FIN.
+    pub(crate) fn was_reset(&self) -> bool {
+        self.reset
+    }
+
     /// Waits for the other side to close, whatever it sends before; whether it broke the connection: RST, not FIN.
     pub(crate) fn is_reset_in_the_end(&mut self) -> bool {
         self.read_to_end();
