@@ -1,54 +1,12 @@
-//! What becomes of answers that are early, interim, cut, too long or no HTTP at all.
+//! What becomes of answers that come at an odd time: early, interim, unasked, or not at all.
+//!
+//! Answers that are odd in themselves are in `vectors_answers.rs` and `vectors_relayed.rs`.
 
 mod support;
 
 use std::sync::mpsc;
 
 use self::support::{Launch, TestTarget};
-
-/// Sent where the app should see no request after a broken one.
-const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
-
-#[test]
-fn an_answer_cut_short_is_never_passed_off_as_whole() {
-    let cases = [
-        ("HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nhello", "hello"),
-        (
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
-            "5\r\nhello\r\n",
-        ),
-        (
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6\r\n wor",
-            "5\r\nhello\r\n4\r\n wor\r\n",
-        ),
-        (
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n",
-            "5\r\nhello\r\n",
-        ),
-        (
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nbroken",
-            "5\r\nhello\r\n",
-        ),
-    ];
-    for (answer, seen) in cases {
-        let target = TestTarget::start(move |app| {
-            if app.read_request().is_some() {
-                app.wire.send(answer);
-            }
-        });
-        let proxy = Launch::before(&target).start();
-        let mut client = proxy.connect();
-
-        client.send(GET);
-
-        assert_eq!(client.read_head().unwrap().status(), 200, "{answer:?}");
-        assert_eq!(String::from_utf8_lossy(&client.read_to_end()), seen, "{answer:?}");
-        let line = proxy.wait_for_log("Request");
-        assert_eq!(line["status"], 200, "{line}");
-        assert!(line["error"].is_string(), "{line}");
-        assert_eq!(target.requests().len(), 1, "an answer had begun: no second try");
-    }
-}
 
 #[test]
 fn a_cut_that_a_1_0_client_could_take_for_the_end_is_a_reset() {
@@ -94,44 +52,6 @@ fn a_reset_of_an_answer_that_ends_with_its_connection_leaves_out_the_last_chunk(
 }
 
 #[test]
-fn what_follows_an_answer_reaches_nobody() {
-    let wrong = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong";
-    let target = TestTarget::start(move |app| {
-        while let Some(request) = app.read_request() {
-            match request.target() {
-                "/too-long" => app
-                    .wire
-                    .send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nright and more"),
-                "/twice" => app
-                    .wire
-                    .send(["HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nright", wrong].concat()),
-                "/chunks" => app.wire.send(
-                    [
-                        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nright\r\n0\r\n\r\n",
-                        wrong,
-                    ]
-                    .concat(),
-                ),
-                _ => app.answer("right"),
-            }
-        }
-    });
-    let proxy = Launch::before(&target).env("THRUSTER_THREADS", "1").start();
-    let mut client = proxy.connect();
-
-    for path in ["/too-long", "/twice", "/chunks"] {
-        assert_eq!(client.get(path).text(), "right", "{path}");
-        assert_eq!(client.get("/next").text(), "right", "after {path}");
-        assert_eq!(proxy.connect().get("/next").text(), "right", "after {path}");
-    }
-    assert_eq!(
-        target.connections(),
-        4,
-        "a connection that said too much is closed"
-    );
-}
-
-#[test]
 fn what_the_app_says_unasked_reaches_nobody() {
     let (told, say) = mpsc::sync_channel::<()>(0);
     let say = std::sync::Mutex::new(say);
@@ -155,65 +75,6 @@ fn what_the_app_says_unasked_reaches_nobody() {
     told.send(()).unwrap();
 
     assert_eq!(client.get("/").text(), "right");
-}
-
-#[test]
-fn an_answer_that_is_no_http_is_a_502_and_the_client_keeps_its_connection() {
-    let long = format!("HTTP/1.1 200 OK\r\nX-Long: {}\r\n\r\n", "a".repeat(70_000));
-    let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "X-Many: a\r\n".repeat(129));
-    let interim =
-        "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(9) + "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
-    let answers = [
-        "garbage\r\n\r\n",
-        "\0\x01\x02\x03\r\n\r\n",
-        "HTTP/1.1 099 No\r\n\r\n",
-        "HTTP/1.1 20 OK\r\n\r\n",
-        "HTTP/1.1 abc OK\r\n\r\n",
-        "HTTP/9.9 200 OK\r\n\r\n",
-        "HTTP/1.1 200 OK\nContent-Length: 0\n\n",
-        "HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nName : a\r\nContent-Length: 0\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nA: b\r\n folded\r\nContent-Length: 0\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
-        "HTTP/1.1 200 OK\r\nContent-Length: five\r\n\r\nhello",
-        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
-        "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
-        &long,
-        &many,
-        &interim,
-    ]
-    .map(str::to_owned);
-    let served = answers.clone();
-    let target = TestTarget::start(move |app| {
-        if let Some(request) = app.read_request() {
-            match request.target().trim_start_matches('/').parse::<usize>() {
-                // The proxy may have had enough before the end of it.
-                Ok(number) => drop(app.wire.try_send(&served[number])),
-                Err(_) => app.answer("right"),
-            }
-        }
-    });
-    let proxy = Launch::before(&target)
-        .env("THRUSTER_BAD_GATEWAY_PAGE", "")
-        .start();
-    let mut client = proxy.connect();
-
-    for (number, answer) in answers.iter().enumerate() {
-        let mut seen = client.get(&format!("/{number}"));
-        while seen.status() == 103 {
-            seen = client.read_message().unwrap();
-        }
-
-        assert_eq!((seen.status(), seen.text()), (502, String::new()), "{answer:?}");
-        assert_eq!(client.get("/right").text(), "right", "after {answer:?}");
-    }
-    assert_eq!(
-        target.requests().len(),
-        2 * answers.len(),
-        "nothing was asked twice"
-    );
 }
 
 #[test]

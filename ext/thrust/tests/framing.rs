@@ -153,51 +153,6 @@ fn trailers_of_an_answer_reach_who_asked_for_them_without_what_may_not_stand_the
 }
 
 #[test]
-fn an_answer_that_ends_with_its_connection_is_chunked_for_1_1_and_closed_for_1_0() {
-    for answer in [
-        "HTTP/1.1 200 OK\r\n\r\nhello world",
-        "HTTP/1.0 200 OK\r\n\r\nhello world",
-        "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello world",
-    ] {
-        let target = TestTarget::start(move |app| {
-            if app.read_request().is_some() {
-                app.wire.send(answer);
-            }
-        });
-        let proxy = Launch::before(&target).start();
-        let mut new = proxy.connect();
-        let mut old = proxy.connect();
-
-        for _ in 0..2 {
-            let chunked = new.get("/");
-            assert_eq!(chunked.header("transfer-encoding").as_deref(), Some("chunked"));
-            assert_eq!(chunked.text(), "hello world");
-        }
-        let closed = old.ask("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
-        assert_eq!(closed.first_line(), "HTTP/1.0 200 OK");
-        assert_eq!(closed.header("transfer-encoding"), None);
-        assert_eq!(closed.header("connection").as_deref(), Some("close"));
-        assert_eq!(closed.text(), "hello world");
-    }
-}
-
-#[test]
-fn a_1_0_client_gets_a_chunked_answer_as_one_that_ends_with_the_connection() {
-    let target = TestTarget::answering(
-        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-Sum: 1\r\n\r\n",
-    );
-    let proxy = Launch::before(&target).start();
-
-    let answer = proxy
-        .connect()
-        .ask("GET / HTTP/1.0\r\nTE: trailers\r\nConnection: keep-alive\r\n\r\n");
-
-    assert_eq!(answer.header("transfer-encoding"), None);
-    assert_eq!(answer.header("connection").as_deref(), Some("close"));
-    assert_eq!(answer.text(), "hello");
-}
-
-#[test]
 fn head_204_and_304_have_no_body_and_leave_the_connection_in_step() {
     let target = TestTarget::start(|app| {
         while let Some(request) = app.read_request() {
@@ -242,29 +197,4 @@ fn head_204_and_304_have_no_body_and_leave_the_connection_in_step() {
         assert_eq!(after.text(), "after", "{method} {path}");
     }
     assert_eq!(target.connections(), 1);
-}
-
-#[test]
-fn a_body_where_none_may_be_reaches_nobody() {
-    for answer in [
-        "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\nwrong",
-        "HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nwrong\r\n0\r\n\r\n",
-        "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\nwrong",
-    ] {
-        let target = TestTarget::start(move |app| {
-            while let Some(request) = app.read_request() {
-                match request.target() {
-                    "/wrong" => app.wire.send(answer),
-                    _ => app.answer("right"),
-                }
-            }
-        });
-        let proxy = Launch::before(&target).start();
-        let mut client = proxy.connect();
-
-        client.send("GET /wrong HTTP/1.1\r\nHost: a\r\n\r\n");
-        client.read_head().unwrap();
-
-        assert_eq!(client.get("/right").text(), "right", "{answer:?}");
-    }
 }

@@ -128,35 +128,6 @@ async fn streams_of_one_connection_stay_apart() {
 }
 
 #[tokio::test]
-async fn an_answer_cut_short_resets_its_stream_and_no_other() {
-    let target = TestTarget::start(|app| {
-        while let Some(request) = app.read_request() {
-            match request.target() {
-                "/length" => app.wire.send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello"),
-                "/chunks" => app
-                    .wire
-                    .send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"),
-                _ => {
-                    app.answer("whole");
-                    continue;
-                }
-            }
-            return;
-        }
-    });
-    let proxy = Launch::before(&target).start();
-    let mut client = connect(&proxy).await;
-
-    for path in ["length", "chunks"] {
-        let cut = ask(&mut client, get(path)).await.unwrap_err();
-        let (_, whole, _) = ask(&mut client, get("whole")).await.unwrap();
-
-        assert_eq!(cut.reason(), Some(Reason::INTERNAL_ERROR), "{path}");
-        assert_eq!(whole, b"whole");
-    }
-}
-
-#[tokio::test]
 async fn trailers_of_an_answer_pass_and_interim_answers_do_not_disturb() {
     let target = TestTarget::answering(
         "HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
