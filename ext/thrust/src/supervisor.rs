@@ -177,7 +177,7 @@ impl Supervisor {
             self.leave(signals).await;
             return Finish::Exit(FAILURE);
         };
-        self.overview.child_is(current.number, current.started);
+        self.overview.child.serves(current.number, current.started);
         match self.keep(current, signals, asked).await {
             Last::Status(status) => Finish::Exit(status),
             Last::Departure(current, ready) => Finish::Depart(Box::new(self.hand_over(current, ready).await)),

@@ -1,7 +1,7 @@
 //! Answers Prometheus: `GET /metrics` on a port of its own, one request a connection.
 //!
 //! It runs on the main thread beside core 0, so all of it is bounded: [`MOST`] connections, of which the oldest makes
-//! room for the next, and [`PATIENCE`] for each. It answers for as long as thrust runs, while it drains too.
+//! room for the next, [`PATIENCE`] for each, and what is counted is gathered elsewhere. It answers for as long as thrust runs, while it drains too.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -16,7 +16,7 @@ use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, DATE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::{AbortHandle, JoinHandle, JoinSet, spawn_blocking};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -26,7 +26,7 @@ use crate::http1::encode::{self, Framing, Persistence};
 use crate::http1::head::HeadError;
 use crate::http1::inbound::Inbound;
 use crate::http1::outbound::Outbound;
-use crate::http1::request;
+use crate::http1::request::{self, RequestHead};
 use crate::ports::{Bound, Place};
 use crate::stream::Stream;
 
@@ -94,7 +94,7 @@ async fn serve(listener: TcpListener, overview: Arc<Overview>, handing_on: Cance
             Some(_) = answers.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((socket, _)) => {
-                    open.retain(|answer: &tokio::task::AbortHandle| !answer.is_finished());
+                    open.retain(|answer: &AbortHandle| !answer.is_finished());
                     if open.len() >= MOST && let Some(oldest) = open.pop_front() {
                         // Silent for longer than any other: a scraper that means it is done by now.
                         oldest.abort();
@@ -117,13 +117,13 @@ async fn serve(listener: TcpListener, overview: Arc<Overview>, handing_on: Cance
 }
 
 /// Reads one request, answers it, and closes the connection so that the answer is not lost.
-async fn converse(socket: TcpStream, overview: &Overview) {
+async fn converse(socket: TcpStream, overview: &Arc<Overview>) {
     let stream = Stream::from(socket);
     let Some(head) = read_head(&stream).await else {
         return;
     };
     let mut out = match head.and_then(|head| request::parse(&head)) {
-        Ok(request) => answer(&request.method, request.target.path(), overview),
+        Ok(request) => answer(&request, overview).await,
         Err(error) => page(
             error.status(),
             &Method::GET,
@@ -177,9 +177,10 @@ async fn read_head(stream: &Stream) -> Option<Result<Bytes, HeadError>> {
     .await
 }
 
-fn answer(method: &Method, path: &[u8], overview: &Overview) -> Outbound {
+async fn answer(request: &RequestHead, overview: &Arc<Overview>) -> Outbound {
+    let method = &request.method;
     let mut headers = HeaderMap::new();
-    if path != PATH {
+    if request.target.path() != PATH {
         let text = "metrics are at /metrics\n".to_owned();
         return page(StatusCode::NOT_FOUND, method, text, headers);
     }
@@ -188,8 +189,14 @@ fn answer(method: &Method, path: &[u8], overview: &Overview) -> Outbound {
         let text = "metrics can only be read\n".to_owned();
         return page(StatusCode::METHOD_NOT_ALLOWED, method, text, headers);
     }
+    let overview = overview.clone();
+    // On a thread of its own, so that no request of this core waits for it.
+    let Ok(text) = spawn_blocking(move || text::of(&overview.snapshot())).await else {
+        let text = "thrust is ending\n".to_owned();
+        return page(StatusCode::SERVICE_UNAVAILABLE, method, text, headers);
+    };
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(text::CONTENT_TYPE));
-    page(StatusCode::OK, method, text::of(&overview.snapshot()), headers)
+    page(StatusCode::OK, method, text, headers)
 }
 
 fn page(status: StatusCode, method: &Method, text: String, mut headers: HeaderMap) -> Outbound {
@@ -217,4 +224,75 @@ fn page(status: StatusCode, method: &Method, text: String, mut headers: HeaderMa
         out.plain(text.into());
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_says_nothing_or_not_enough_is_closed_in_time() {
+        for said in ["", "GET /metrics HTTP/1.1\r\n"] {
+            let (_endpoint, address) = start();
+            let since = Instant::now();
+            let mut client = TcpStream::connect(address).await.unwrap();
+            client.write_all(said.as_bytes()).await.unwrap();
+
+            assert_eq!(read(&mut client).await, "");
+
+            assert_eq!(since.elapsed().as_secs(), PATIENCE.as_secs());
+        }
+    }
+
+    #[tokio::test]
+    async fn who_came_first_makes_room_for_one_more() {
+        let (_endpoint, address) = start();
+        let mut silent = Vec::new();
+        for _ in 0..=MOST {
+            silent.push(TcpStream::connect(address).await.unwrap());
+        }
+
+        assert_eq!(read(&mut silent[0]).await, "");
+        let mut last = silent.pop().unwrap();
+        assert!(ask(&mut last).await.starts_with("HTTP/1.1 200 OK\r\n"));
+    }
+
+    #[tokio::test]
+    async fn who_comes_while_the_port_is_handed_on_is_answered_by_the_next() {
+        let (endpoint, address) = start();
+        let place = endpoint.place().clone();
+
+        let port = endpoint.hand_on().await.unwrap();
+        let mut client = TcpStream::connect(address).await.unwrap();
+        assert_eq!(*port.place(), place);
+        let _next = Endpoint::start(port, Overview::for_test()).unwrap();
+
+        assert!(ask(&mut client).await.starts_with("HTTP/1.1 200 OK\r\n"));
+    }
+
+    fn start() -> (Endpoint, SocketAddr) {
+        let listener = net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        let port = Bound::listening_at(listener, Place::Address(address));
+        (Endpoint::start(port, Overview::for_test()).unwrap(), address)
+    }
+
+    async fn ask(client: &mut TcpStream) -> String {
+        let request = b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n";
+        client.write_all(request).await.unwrap();
+        read(client).await
+    }
+
+    /// All that comes, or nothing if the connection breaks.
+    async fn read(client: &mut TcpStream) -> String {
+        let mut text = String::new();
+        let _ = client.read_to_string(&mut text).await;
+        text
+    }
 }

@@ -1,21 +1,59 @@
 //! What the system tells of this process: time on the processor, memory, descriptors.
 
+use std::time::SystemTime;
+
+use thrust_api::snapshot::{Family, Samples};
+
+use super::family::{family, gauge, plain, since_1970};
+
 /// What this process takes of the machine at the moment; what the system does not tell is 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Usage {
+struct Usage {
     /// Time on a processor since the process began, in seconds.
-    pub(super) cpu: f64,
+    cpu: f64,
     /// Memory that it has, in bytes.
-    pub(super) resident: u64,
+    resident: u64,
     /// Descriptors that are open,
-    pub(super) open: u64,
+    open: u64,
     /// and that may be.
-    pub(super) limit: u64,
+    limit: u64,
+}
+
+/// What is known of this process, which was `started` then. The names are those that every program has.
+pub(super) fn families(started: SystemTime) -> [Family; 5] {
+    let usage = usage();
+    [
+        gauge(
+            "process_start_time_seconds",
+            "When thrust was started, in seconds since 1970",
+            since_1970(started),
+        ),
+        family(
+            "process_cpu_seconds_total",
+            "Time that thrust has spent on a processor",
+            Samples::Counter(vec![plain(usage.cpu)]),
+        ),
+        gauge(
+            "process_resident_memory_bytes",
+            "Memory that thrust has",
+            usage.resident,
+        ),
+        gauge(
+            "process_open_fds",
+            "File descriptors that thrust has open",
+            usage.open,
+        ),
+        gauge(
+            "process_max_fds",
+            "File descriptors that thrust may have open",
+            usage.limit,
+        ),
+    ]
 }
 
 /// As it stands (proc_pid_stat(5), proc_pid_status(5)).
 #[cfg(target_os = "linux")]
-pub(super) fn usage() -> Usage {
+fn usage() -> Usage {
     use std::fs;
 
     let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
@@ -36,7 +74,7 @@ pub(super) fn usage() -> Usage {
 
 /// As it stands, as far as systems other than Linux tell.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn usage() -> Usage {
+fn usage() -> Usage {
     Usage {
         limit: limit(),
         ..Usage::default()

@@ -60,7 +60,7 @@ impl Supervisor {
                 }
             }
         };
-        self.overview.child_ended();
+        self.overview.child.ended();
         tracing::debug!(pid = current.pid(), how = %ended, "Upstream process ended");
         self.finish(told + self.plan.drain_timeout, signals, insistence)
             .await;

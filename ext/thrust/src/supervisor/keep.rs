@@ -153,7 +153,7 @@ impl Keeper<'_> {
             overview,
             ..
         } = self.supervisor;
-        overview.child_exited();
+        overview.child.exited();
         service.await_app();
         // What comes has to show that it works, as this one had.
         service.set_ready(false);
@@ -164,7 +164,7 @@ impl Keeper<'_> {
     /// Another generation is the current one.
     fn is_filled(&mut self) {
         let overview = &self.supervisor.overview;
-        overview.child_is(self.current.number, self.current.started);
+        overview.child.serves(self.current.number, self.current.started);
         self.watching = Box::pin(self.supervisor.watch(self.current.clone()));
         self.vacancy = None;
     }
