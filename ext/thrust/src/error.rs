@@ -97,6 +97,7 @@ impl ProxyError {
                 | BodyError::ClientMalformed(_)
                 | BodyError::ClientHttp2(_)
                 | BodyError::Stalled(_)
+                | BodyError::Untaken(_)
                 | BodyError::TargetCut
                 | BodyError::TargetMalformed(_)
                 | BodyError::TargetBroke(_),
@@ -161,8 +162,10 @@ pub(crate) enum BodyError {
     ClientMalformed(#[source] ChunkError),
     #[error("the client's stream ended early")]
     ClientHttp2(#[source] hyper::Error),
-    #[error("the answer did not move for {0:?}")]
+    #[error("the app sent nothing more of its answer for {0:?}")]
     Stalled(Duration),
+    #[error("the client took nothing more of its answer for {0:?}")]
+    Untaken(Duration),
     #[error("the app closed the connection before the end of its answer")]
     TargetCut,
     #[error("the app sent malformed chunks")]
@@ -179,6 +182,7 @@ impl Failure for BodyError {
             Self::TooLarge { .. } => Reason::BodyTooLarge,
             Self::ClientMalformed(_) => Reason::BodyMalformed,
             Self::Stalled(_) => Reason::AnswerStalled,
+            Self::Untaken(_) => Reason::AnswerUntaken,
             Self::TargetCut => Reason::AnswerCut,
             Self::TargetMalformed(_) => Reason::AnswerMalformed,
             Self::TargetBroke(_) => Reason::TargetBroke,

@@ -191,6 +191,32 @@ fn what_the_app_does_wrong_counts_on_its_own_side() {
 }
 
 #[test]
+fn an_answer_that_stands_still_counts_on_the_side_that_it_waits_for() {
+    let target = TestTarget::start(|app| {
+        let request = app.read_request().expect("a request");
+        app.wire
+            .send("HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n");
+        let _ = app.wire.try_send(vec![b'x'; 100]);
+        while request.target() == "/untaken" && app.wire.try_send([b'x'; 100_000]).is_ok() {}
+        app.wire.read_to_end();
+    });
+    let proxy = Launch::before(&target)
+        .with_metrics()
+        .env("HTTP_WRITE_TIMEOUT", "1s")
+        .start();
+    let mut waiting = proxy.connect();
+    waiting.send("GET /stalled HTTP/1.1\r\nHost: a\r\n\r\n");
+    let mut lazy = proxy.connect();
+    lazy.hold_little();
+    lazy.send("GET /untaken HTTP/1.1\r\nHost: a\r\n\r\n");
+    lazy.read_head().expect("an answer");
+
+    let scrape = proxy.scrape_until("thrust_refusals_total{reason=\"answer_untaken\"}", 1.0);
+    proxy.scrape_until("thrust_target_failures_total{reason=\"answer_stalled\"}", 1.0);
+    assert_eq!(scrape.sum("thrust_refusals_total"), 1.0);
+}
+
+#[test]
 fn a_client_that_leaves_counts_and_is_no_refusal() {
     let target = TestTarget::start(|app| {
         app.read_request();

@@ -195,7 +195,10 @@ fn a_client_that_stops_reading_is_cut() {
         .recv_timeout(DEADLINE)
         .expect("the app's connection is closed");
     let line = proxy.wait_for_log("Request");
-    assert_eq!(line["error"], "the answer did not move for 1s", "{line}");
+    assert_eq!(
+        line["error"], "the client took nothing more of its answer for 1s",
+        "{line}"
+    );
 }
 
 #[test]

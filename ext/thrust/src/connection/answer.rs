@@ -218,8 +218,12 @@ impl Writer<'_> {
 
     /// Nothing moves; for how much longer?
     fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BodyError>> {
-        self.stall
-            .poll(&mut self.timer, cx)
-            .map(|limit| Err(BodyError::Stalled(limit)))
+        self.stall.poll(&mut self.timer, cx).map(|limit| {
+            Err(if self.out.is_empty() {
+                BodyError::Stalled(limit)
+            } else {
+                BodyError::Untaken(limit)
+            })
+        })
     }
 }

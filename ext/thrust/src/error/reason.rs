@@ -61,6 +61,7 @@ reasons! {
     BodyMalformed => "body_malformed", Clients, "http_request_error";
     BodySlow => "body_timeout", Clients, "http_request_error";
     BodyTooLarge => "body_too_large", Clients, "http_request_error";
+    AnswerUntaken => "answer_untaken", Clients, "connection_write_timeout";
     ClientGone => "client_gone", Gone, "http_request_error";
     // Of an app that is not there.
     BootQueueFull => "boot_queue_full", Clients, "destination_unavailable";
