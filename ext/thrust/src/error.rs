@@ -124,6 +124,7 @@ impl Failure for ProxyError {
             Self::TargetBroke { .. } => Reason::TargetBroke,
             Self::MalformedAnswer { .. } | Self::TooManyInterim { .. } => Reason::AnswerMalformed,
             Self::UnaskedUpgrade { .. } | Self::EarlyUpgrade { .. } => Reason::Upgrade,
+            Self::BrokenAnswer { source, .. } => source.reason(),
             Self::RequestBody(error) => error.reason(),
         }
     }
