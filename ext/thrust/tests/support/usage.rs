@@ -22,8 +22,17 @@ pub(crate) fn descriptors(proxy: &TestProxy) -> usize {
 
 /// Bytes that it has in memory.
 pub(crate) fn memory(proxy: &TestProxy) -> u64 {
+    bytes(proxy, "VmRSS:")
+}
+
+/// The most bytes that it has had in memory so far.
+pub(crate) fn peak_memory(proxy: &TestProxy) -> u64 {
+    bytes(proxy, "VmHWM:")
+}
+
+fn bytes(proxy: &TestProxy, name: &str) -> u64 {
     let status = read(proxy, "status");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
     let size = line
         .and_then(|line| line.trim().strip_suffix(" kB"))
         .expect("a size in kilobytes");
