@@ -20,6 +20,7 @@ pub(crate) mod process;
 mod program;
 mod proxy;
 mod scrape;
+pub(crate) mod stream;
 mod target;
 #[cfg(target_os = "linux")]
 mod terminal;
