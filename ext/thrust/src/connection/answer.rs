@@ -94,6 +94,7 @@ pub(super) async fn send(
         body,
         framing,
         over: matches!(framing, Framing::None | Framing::HeadOnly),
+        fault: None,
         accepts_trailers: facts.accepts_trailers,
         out: Outbound::default(),
         timer: Timer::default(),
@@ -144,6 +145,8 @@ struct Writer<'a> {
     framing: Framing,
     /// Whether all of the body is in `out` or was written.
     over: bool,
+    /// Why there is no more of the body, to be told when what came before it was written.
+    fault: Option<BodyError>,
     accepts_trailers: bool,
     out: Outbound,
     timer: Timer,
@@ -157,10 +160,22 @@ impl Writer<'_> {
         let mut written = 0;
         loop {
             // The head waits for the first piece if that is at hand: then both leave in one write.
-            if !self.over && !self.out.has_body() && self.poll_body(cx)?.is_pending() && self.out.is_empty() {
-                return self.poll_stalled(cx);
+            if !self.over && !self.out.has_body() {
+                match self.poll_body(cx) {
+                    Ok(Poll::Ready(())) => {}
+                    Ok(Poll::Pending) if self.out.is_empty() => return self.poll_stalled(cx),
+                    Ok(Poll::Pending) => {}
+                    // A head that still waits leaves without it: a client that saw nothing would ask again.
+                    Err(error) => {
+                        self.over = true;
+                        self.fault = Some(error);
+                    }
+                }
             }
             if self.out.is_empty() {
+                if let Some(fault) = self.fault.take() {
+                    return Poll::Ready(Err(fault));
+                }
                 if self.over {
                     return Poll::Ready(Ok(()));
                 }
@@ -225,5 +240,45 @@ impl Writer<'_> {
                 BodyError::Untaken(limit)
             })
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use tokio::net::UnixStream;
+
+    use super::super::link::ClientBody;
+    use super::*;
+    use crate::connection::http1::requests;
+    use crate::http1::decode::BodyDecoder;
+
+    #[tokio::test]
+    async fn the_head_of_an_answer_whose_body_is_broken_at_once_reaches_the_client() {
+        let (ours, client) = UnixStream::pair().unwrap();
+        let link = requests::link(ours.into(), Bytes::new());
+        // A body that ends before its end: its sender has left.
+        let (broken, _) = UnixStream::pair().unwrap();
+        let broken = Arc::new(requests::link(broken.into(), Bytes::new()));
+        let mut writer = Writer {
+            link: &link,
+            body: ClientBody::new(broken, BodyDecoder::length(5)).into(),
+            framing: Framing::Length(5),
+            over: false,
+            fault: None,
+            accepts_trailers: false,
+            out: Outbound::default(),
+            timer: Timer::default(),
+            stall: Stall::new(None),
+        };
+        writer.out.before().extend_from_slice(b"HTTP/1.1 200 OK\r\n\r\n");
+
+        let sent = poll_fn(|cx| writer.poll(cx)).await;
+
+        assert!(matches!(sent, Err(BodyError::ClientGone)), "{sent:?}");
+        let mut received = [0; 64];
+        client.readable().await.unwrap();
+        let length = client.try_read(&mut received).unwrap();
+        assert_eq!(&received[..length], b"HTTP/1.1 200 OK\r\n\r\n");
     }
 }

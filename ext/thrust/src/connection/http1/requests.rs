@@ -12,6 +12,17 @@ use crate::core::Timeouts;
 use crate::exchange::Request;
 use crate::stream::Stream;
 
+/// What was received on `stream`, and a minute for all that it waits for.
+pub(in crate::connection) fn link(stream: Stream, received: Bytes) -> Link {
+    let limit = Some(Duration::from_secs(60));
+    let timeouts = Timeouts {
+        idle: limit,
+        read: limit,
+        write: limit,
+    };
+    Link::new(stream, received, timeouts, Arc::default())
+}
+
 /// The requests of one connection.
 #[derive(Debug)]
 pub(crate) struct Requests(Arc<Link>);
@@ -19,13 +30,7 @@ pub(crate) struct Requests(Arc<Link>);
 impl Requests {
     /// Those in `received`, and then those from `stream`.
     pub(crate) fn new(stream: Stream, received: Bytes) -> Self {
-        let limit = Some(Duration::from_secs(60));
-        let timeouts = Timeouts {
-            idle: limit,
-            read: limit,
-            write: limit,
-        };
-        Self(Arc::new(Link::new(stream, received, timeouts, Arc::default())))
+        Self(Arc::new(link(stream, received)))
     }
 
     /// The next one, once the body of the one before was read; `None` if there is none, or it is refused.
