@@ -3,6 +3,11 @@
 //! It shares nothing with ours, is slow, and reads from the whole of the bytes. Looser than the letter it is only where
 //! that harms nobody: a target may hold any visible byte, a reason phrase and a chunk extension any text.
 
+mod parts;
+
+use parts::{fields, is_text, is_token, line, malformed, number};
+pub(super) use parts::{members, values};
+
 /// Why bytes are not what was to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
@@ -155,61 +160,6 @@ pub(super) fn chunks(mut bytes: &[u8]) -> Reading<(Chunks, &[u8])> {
     }
 }
 
-/// The value of every field of this name.
-pub(super) fn values<'a>(fields: &'a [Field], name: &str) -> Vec<&'a [u8]> {
-    let named = fields.iter().filter(|(other, _)| other == name);
-    named.map(|(_, value)| &value[..]).collect()
-}
-
-/// The members of a list (RFC 9110 section 5.6.1), in lower case.
-pub(super) fn members(values: &[&[u8]]) -> Vec<String> {
-    let members = values.iter().flat_map(|value| value.split(|byte| *byte == b','));
-    members
-        .map(|member| String::from_utf8_lossy(trimmed(member)).to_ascii_lowercase())
-        .filter(|member| !member.is_empty())
-        .collect()
-}
-
-fn malformed<T>(why: &'static str) -> Reading<T> {
-    Err(Fault::Malformed(why))
-}
-
-/// Up to the first CRLF, and what follows it; a CR or LF alone is none.
-fn line(bytes: &[u8]) -> Reading<(&[u8], &[u8])> {
-    let Some(at) = bytes.iter().position(|byte| matches!(byte, b'\r' | b'\n')) else {
-        return Err(Fault::Short);
-    };
-    match &bytes[at..] {
-        [b'\r', b'\n', rest @ ..] => Ok((&bytes[..at], rest)),
-        [b'\r'] => Err(Fault::Short),
-        _ => malformed("a line ends with CRLF"),
-    }
-}
-
-/// Field lines up to the empty line (section 5).
-fn fields(mut bytes: &[u8]) -> Reading<(Vec<Field>, &[u8])> {
-    let mut fields = Vec::new();
-    loop {
-        let (field, rest) = line(bytes)?;
-        bytes = rest;
-        if field.is_empty() {
-            return Ok((fields, bytes));
-        }
-        let Some(colon) = field.iter().position(|byte| *byte == b':') else {
-            return malformed("a field has a colon");
-        };
-        let (name, value) = (&field[..colon], trimmed(&field[colon + 1..]));
-        if !is_token(name) {
-            return malformed("a field name is a token");
-        }
-        if !value.iter().all(is_text) {
-            return malformed("a field value is text");
-        }
-        let name = String::from_utf8_lossy(name).to_ascii_lowercase();
-        fields.push((name, value.to_vec()));
-    }
-}
-
 /// Sections 6.1 to 6.3, with every choice that the RFC leaves to the reader taken for refusal.
 fn framing(fields: &[Field], minor: u8) -> Reading<Framing> {
     let codings = values(fields, "transfer-encoding");
@@ -280,37 +230,6 @@ fn minor_version(version: &[u8]) -> Reading<u8> {
         b"HTTP/1.0" => Ok(0),
         _ => malformed("the version is HTTP/1.0 or HTTP/1.1"),
     }
-}
-
-/// One or more digits, and nothing else, of a number that fits.
-fn number(digits: &[u8], radix: u32) -> Option<u64> {
-    if digits.is_empty() {
-        return None;
-    }
-    digits.iter().try_fold(0_u64, |number, byte| {
-        let digit = char::from(*byte).to_digit(radix)?;
-        number
-            .checked_mul(u64::from(radix))?
-            .checked_add(u64::from(digit))
-    })
-}
-
-fn is_token(bytes: &[u8]) -> bool {
-    !bytes.is_empty()
-        && bytes
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte))
-}
-
-fn is_text(byte: &u8) -> bool {
-    matches!(byte, b'\t' | b' '..=b'~' | 0x80..)
-}
-
-fn trimmed(mut bytes: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
-        bytes = rest;
-    }
-    bytes
 }
 
 #[cfg(test)]

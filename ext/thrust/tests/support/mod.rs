@@ -43,7 +43,7 @@ pub(crate) use self::machine::lets_us;
 pub(crate) use self::manager::Manager;
 #[cfg(target_os = "linux")]
 pub(crate) use self::place::make_pipe;
-pub(crate) use self::place::{bench_app, socket_path, write_script};
+pub(crate) use self::place::{bench_app, example, socket_path, write_script};
 pub(crate) use self::program::thrust;
 pub(crate) use self::proxy::{Ended, Launch, TestProxy, without_an_app};
 pub(crate) use self::scrape::Scrape;

@@ -29,11 +29,18 @@ pub(crate) fn write_script(path: &Path, script: &str) {
 
 /// An app that listens on `PORT` and serves bodies of any size.
 pub(crate) fn bench_app() -> PathBuf {
-    let app = Path::new(env!("CARGO_BIN_EXE_thrust")).with_file_name("examples/bench_app");
+    example("bench_app")
+}
+
+/// The program of `examples/` with this name.
+pub(crate) fn example(name: &str) -> PathBuf {
+    let program = Path::new(env!("CARGO_BIN_EXE_thrust"))
+        .with_file_name("examples")
+        .join(name);
     assert!(
-        app.exists(),
-        "build {} first: cargo build --example bench_app",
-        app.display()
+        program.exists(),
+        "build {} first: cargo build --example {name}",
+        program.display()
     );
-    app
+    program
 }
