@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -13,6 +14,7 @@ use crate::config::Config;
 use crate::log::Batch;
 use crate::metrics::Metrics;
 use crate::pipeline::Pipeline;
+use crate::room::{Room, Seat};
 use crate::service::Service;
 use crate::stages::access_log::AccessLog;
 use crate::stages::error_pages::ErrorPages;
@@ -37,6 +39,10 @@ pub(crate) struct Core {
     pub(crate) event_streams: TaskTracker,
     /// Connections that carry a tunnel: nor for them.
     pub(crate) tunnels: TaskTracker,
+    /// Where all cores' connections have their seats.
+    pub(crate) room: Arc<Room>,
+    /// Asks the connection that has waited longest for its next request to end.
+    pub(crate) give_way: Notify,
     /// What it counts.
     pub(crate) metrics: Arc<Metrics>,
 }
@@ -48,6 +54,7 @@ impl Core {
         number: usize,
         service: &Arc<Service>,
         error_pages: &Arc<ErrorPages>,
+        room: &Arc<Room>,
         batch: Option<Arc<Batch>>,
     ) -> Self {
         let metrics = service.metrics(number).clone();
@@ -75,6 +82,8 @@ impl Core {
             connections: TaskTracker::new(),
             event_streams: TaskTracker::new(),
             tunnels: TaskTracker::new(),
+            room: room.clone(),
+            give_way: Notify::new(),
             metrics,
         }
     }
@@ -121,15 +130,17 @@ pub(crate) struct Counted {
     core: Arc<Core>,
     token: TaskTrackerToken,
     carries: Carries,
+    _seat: Seat,
 }
 
 impl Counted {
     /// Counts a connection of `core` among those that a drain waits for, until it is dropped.
-    pub(crate) fn new(core: &Arc<Core>) -> Self {
+    pub(crate) fn new(core: &Arc<Core>, seat: Seat) -> Self {
         Self {
             core: core.clone(),
             token: core.connections.token(),
             carries: Carries::Requests,
+            _seat: seat,
         }
     }
 
@@ -161,7 +172,8 @@ impl Core {
         let pages = Arc::new(crate::stages::error_pages::ErrorPages::load(
             std::path::Path::new(""),
         ));
-        Arc::new(Self::new(&config, 0, &service, &pages, None))
+        let room = Arc::new(Room::new(&config, None));
+        Arc::new(Self::new(&config, 0, &service, &pages, &room, None))
     }
 }
 

@@ -27,6 +27,7 @@ mod metrics;
 mod pipeline;
 pub mod ports;
 mod process;
+mod room;
 pub mod server;
 mod service;
 mod stages;

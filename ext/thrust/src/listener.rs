@@ -3,15 +3,19 @@
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
 use rustix::net::SocketFlags;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::watch;
 
 use crate::core::Core;
+use crate::error::Reason;
 use crate::exchange::Peer;
 use crate::ports::{Listener, SocketKind};
 use crate::threads::{self, Accepted, Handle};
@@ -53,7 +57,8 @@ pub(crate) enum Admission {
 /// Accepts on all `listeners` as `admission` says, on the runtime of the main thread. Returns the listeners once they
 /// are to be handed on, and none once they are closed.
 ///
-/// A connection stays here unless another core has at least two fewer: moving one costs more than it saves.
+/// A connection stays here unless another core has at least two fewer: moving one costs more than it saves. While there
+/// is no room, or there are no descriptors, who comes waits, and connections without a request are asked to end.
 pub(crate) async fn accept(
     listeners: Vec<AsyncFd<Listener>>,
     here: &Arc<Core>,
@@ -101,6 +106,7 @@ async fn accept_on(
             Admission::Paused => admission.changed().await.ok()?,
             Admission::LastCall => {
                 listener.get_mut().remove_file();
+                here.room.lift();
                 accept_waiting(&listener, here, others).await;
                 return None;
             }
@@ -123,17 +129,29 @@ async fn accept_until_changed(
             Ok(ready) = listener.readable() => ready,
             changed = admission.changed() => return changed.ok(),
         };
+        // Made before looking, so that it hears of whoever leaves afterwards.
+        let left = here.room.left();
         match accept_turn(listener.get_ref(), here, others) {
             Turn::Over(_) => failing = false,
             Turn::NobodyWaits => {
                 failing = false;
                 ready.clear_ready();
             }
+            Turn::Full => {
+                here.room.tell_full();
+                here.metrics.accept_pauses.add(1);
+                make_room(here, others);
+                tokio::select! {
+                    () = left => {}
+                    changed = admission.changed() => return changed.ok(),
+                }
+            }
             Turn::Failed(error) => {
                 if !failing {
                     tracing::error!(%error, "Failed to accept a connection; trying again");
                 }
                 failing = true;
+                make_room(here, others);
                 tokio::time::sleep(BACK_OFF).await;
             }
         }
@@ -147,7 +165,7 @@ async fn accept_waiting(listener: &AsyncFd<Listener>, here: &Arc<Core>, others: 
     while accepted < LAST {
         match accept_turn(listener.get_ref(), here, others) {
             Turn::Over(count) => accepted += count,
-            Turn::NobodyWaits => return,
+            Turn::NobodyWaits | Turn::Full => return,
             // Only an end of connections would help, and these end after us.
             Turn::Failed(error) => {
                 tracing::error!(%error, "Failed to accept the last connections");
@@ -163,27 +181,64 @@ enum Turn {
     /// After so many connections, with perhaps more to come.
     Over(usize),
     NobodyWaits,
+    /// Somebody waits for whom there is no room.
+    Full,
     Failed(io::Error),
 }
 
 fn accept_turn(listener: &Listener, here: &Arc<Core>, others: &[Handle]) -> Turn {
     for _ in 0..TURN {
+        if here.room.is_full() {
+            return if somebody_waits(listener) {
+                Turn::Full
+            } else {
+                Turn::NobodyWaits
+            };
+        }
         match accept_one(listener) {
-            Ok(accepted) => give_to_core(accepted, here, others),
+            Ok((socket, peer)) => let_in(socket, peer, here, others),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Turn::NobodyWaits,
-            // The client left before we came to it.
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted
-                ) => {}
+            Err(error) if is_about_the_connection(&error) => {}
             Err(error) => return Turn::Failed(error),
         }
     }
     Turn::Over(TURN)
 }
 
-fn accept_one(listener: &Listener) -> io::Result<Accepted> {
+fn somebody_waits(listener: &Listener) -> bool {
+    let mut listeners = [PollFd::new(listener, PollFlags::IN)];
+    rustix::event::poll(&mut listeners, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+}
+
+/// Whether an accept failed for a client that left before we came to it, or whose network is broken: the next one may
+/// be fine (accept(2), "Error handling").
+fn is_about_the_connection(error: &io::Error) -> bool {
+    matches!(
+        Errno::from_io_error(error),
+        Some(
+            Errno::INTR
+                | Errno::CONNABORTED
+                | Errno::CONNRESET
+                | Errno::PROTO
+                | Errno::PERM
+                | Errno::TIMEDOUT
+                | Errno::NETDOWN
+                | Errno::NETUNREACH
+                | Errno::HOSTDOWN
+                | Errno::HOSTUNREACH
+                | Errno::NOPROTOOPT
+                | Errno::OPNOTSUPP
+        )
+    )
+}
+
+/// Asks, on each core, the connection that has waited longest for its next request to end.
+fn make_room(here: &Core, others: &[Handle]) {
+    here.give_way.notify_one();
+    others.iter().for_each(|other| other.core.give_way.notify_one());
+}
+
+fn accept_one(listener: &Listener) -> io::Result<(OwnedFd, Peer)> {
     #[cfg(target_os = "linux")]
     let (socket, peer) =
         rustix::net::acceptfrom_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?;
@@ -201,7 +256,17 @@ fn accept_one(listener: &Listener) -> io::Result<Accepted> {
         }
         SocketKind::Unix => Peer::Unix,
     };
-    Ok(Accepted { socket, peer })
+    Ok((socket, peer))
+}
+
+fn let_in(socket: OwnedFd, peer: Peer, here: &Arc<Core>, others: &[Handle]) {
+    match here.room.enter(peer) {
+        Ok(seat) => give_to_core(Accepted { socket, peer, seat }, here, others),
+        Err(refusal) => {
+            here.metrics.failed(Reason::AddressConnections);
+            refusal.log();
+        }
+    }
 }
 
 fn give_to_core(accepted: Accepted, here: &Arc<Core>, others: &[Handle]) {
@@ -260,6 +325,18 @@ mod tests {
         sender.send_replace(Admission::LastCall);
         accept(kept, &here, &[], &admission).await;
         assert_eq!(here.connections.len(), 5);
+    }
+
+    #[test]
+    fn only_a_want_of_descriptors_or_memory_lets_others_wait() {
+        let is_about_the_connection = |errno: Errno| super::is_about_the_connection(&errno.into());
+
+        for errno in [Errno::CONNABORTED, Errno::PROTO, Errno::PERM, Errno::HOSTUNREACH] {
+            assert!(is_about_the_connection(errno), "{errno}");
+        }
+        for errno in [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM] {
+            assert!(!is_about_the_connection(errno), "{errno}");
+        }
     }
 
     /// A TCP and a Unix socket.

@@ -43,6 +43,8 @@ pub(crate) struct Metrics {
     pub(crate) repeats: Counter,
     /// Connections that clients have made.
     pub(crate) accepted: Counter,
+    /// Times that clients had to wait outside because as many as may be were connected.
+    pub(crate) accept_pauses: Counter,
     /// Connections that we have made to the app.
     pub(crate) connects: Counter,
 }
@@ -90,6 +92,7 @@ impl Default for Metrics {
             failures: Reason::ALL.iter().map(|_| Counter::default()).collect(),
             repeats: Counter::default(),
             accepted: Counter::default(),
+            accept_pauses: Counter::default(),
             connects: Counter::default(),
         }
     }

@@ -22,6 +22,7 @@ use crate::metrics::{Endpoint, Overview};
 use crate::ports::{Bound, Ports};
 use crate::process::systemd::Notify;
 use crate::process::{self, Reaper, Signals};
+use crate::room::Room;
 use crate::service::Service;
 use crate::stages::error_pages::ErrorPages;
 use crate::supervisor::{Beginning, FAILURE, Finish, Home, Plan, Progress, Supervisor};
@@ -98,9 +99,10 @@ fn start(config: &Config, origin: Origin, plan: &Arc<Plan>, log: &Log) -> Result
     let service = Arc::new(Service::new(config.threads, &target, config));
     let error_pages = Arc::new(ErrorPages::load(&config.bad_gateway_page));
     let logged = config.log_requests && matches!(config.log_level, LogLevel::Debug | LogLevel::Info);
+    let room = Arc::new(Room::new(config, getrlimit(Resource::Nofile).current));
     let core = |number| {
         let batch = logged.then(|| Arc::new(log.batch()));
-        Arc::new(Core::new(config, number, &service, &error_pages, batch))
+        Arc::new(Core::new(config, number, &service, &error_pages, &room, batch))
     };
     let here = core(0);
     let others = (1..config.threads)

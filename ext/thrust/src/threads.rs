@@ -13,6 +13,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use crate::connection;
 use crate::core::{Core, Counted};
 use crate::exchange::{Client, Peer};
+use crate::room::Seat;
 use crate::stream::Stream;
 
 /// Sockets that may be on their way to a core; when so many are, the acceptor keeps the next one.
@@ -22,15 +23,17 @@ const IN_TRANSIT: usize = 256;
 pub(crate) struct Accepted {
     pub(crate) socket: OwnedFd,
     pub(crate) peer: Peer,
+    pub(crate) seat: Seat,
 }
 
 impl Accepted {
     /// Registers the socket with the runtime of the calling thread.
-    fn into_stream(self) -> io::Result<Stream> {
-        match self.peer {
+    fn into_stream(self) -> io::Result<(Stream, Seat)> {
+        let stream = match self.peer {
             Peer::Tcp(_) => TcpStream::from_std(self.socket.into()).map(Stream::from),
             Peer::Unix => UnixStream::from_std(self.socket.into()).map(Stream::from),
-        }
+        };
+        Ok((stream?, self.seat))
     }
 }
 
@@ -104,9 +107,9 @@ pub(crate) fn serve(core: &Arc<Core>, accepted: Accepted) {
         secure: false,
     };
     // Fails for a socket that is dead already.
-    if let Ok(stream) = accepted.into_stream() {
+    if let Ok((stream, seat)) = accepted.into_stream() {
         core.metrics.accepted.add(1);
-        let counted = Counted::new(core);
+        let counted = Counted::new(core, seat);
         tokio::spawn(connection::serve(stream, client, core.clone(), counted));
     }
 }
@@ -124,12 +127,14 @@ async fn run(core: &Arc<Core>, mut sockets: mpsc::Receiver<InTransit>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::room::Room;
 
     #[test]
     fn a_socket_on_its_way_to_a_core_counts_as_its_connection() {
-        let (sockets, mut received) = mpsc::channel(1);
+        let (core, (sockets, mut received)) = (Core::for_test(), mpsc::channel(1));
+        let accepted = || accepted(&core.room);
         let handle = Handle {
-            core: Core::for_test(),
+            core: core.clone(),
             sockets,
             ended: CancellationToken::new(),
             thread: Mutex::new(None),
@@ -148,11 +153,12 @@ mod tests {
         assert_eq!(handle.core.connections.len(), 0);
     }
 
-    fn accepted() -> Accepted {
+    fn accepted(room: &Arc<Room>) -> Accepted {
         let (socket, _other_end) = std::os::unix::net::UnixStream::pair().unwrap();
         Accepted {
             socket: socket.into(),
             peer: Peer::Unix,
+            seat: room.enter(Peer::Unix).unwrap(),
         }
     }
 }

@@ -127,6 +127,7 @@ fn without_free_descriptors_it_waits_and_goes_on() {
     let target = TestTarget::echoing();
     let proxy = Launch::before(&target)
         .through(["prlimit", "--nofile=64:64"])
+        .env("THRUSTER_MAX_CONNECTIONS", "1000")
         .start();
 
     // The system accepts those that the proxy cannot.

@@ -20,7 +20,12 @@ fn of_ten_thousand_a_thousand_wait_and_the_others_are_told_at_once() {
         eprintln!("left out: this user may not open {crowd} connections (ulimit -Hn)");
         return;
     }
-    let (proxy, port) = without_an_app(|launch| launch.env("LOG_REQUESTS", "0"));
+    let (proxy, port) = without_an_app(|launch| {
+        let most = (crowd + 100).to_string();
+        launch
+            .env("LOG_REQUESTS", "0")
+            .env("THRUSTER_MAX_CONNECTIONS", most)
+    });
     let before = usage::memory(&proxy);
 
     let mut clients: Vec<_> = (0..crowd)
@@ -152,6 +157,7 @@ fn a_crowd_that_waits_does_not_hold_up_the_end() {
 fn without_descriptors_to_spare_a_boot_and_a_restart_wait_for_those_who_leave() {
     let proxy = Launch::generations()
         .through(["prlimit", "--nofile=60:60"])
+        .env("THRUSTER_MAX_CONNECTIONS", "1000")
         .env("THRUSTER_THREADS", "1")
         .start();
     let port = proxy.app_port(1);

@@ -1,7 +1,8 @@
-//! What is too much: request bodies over MAX_REQUEST_BODY, over HTTP/1 and HTTP/2.
+//! What is too much: request bodies over MAX_REQUEST_BODY, more connections than there may be.
 
 mod support;
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::mpsc::{Receiver, channel};
 
 use bytes::Bytes;
@@ -10,9 +11,12 @@ use http::Request;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use self::support::{App, DEADLINE, Launch, TestProxy, TestTarget};
+use self::support::{App, DEADLINE, Launch, TestProxy, TestTarget, Wire, eventually};
 
 const CHUNKED: &str = "POST /upload HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+const FULL: &str =
+    "As many clients are connected as may be; others wait until one leaves (THRUSTER_MAX_CONNECTIONS)";
 const MIB: usize = 1024 * 1024;
 
 #[test]
@@ -164,6 +168,151 @@ fn who_goes_on_sending_for_ever_after_the_answer_is_cut_off() {
 
     assert!((256..1024).contains(&sent), "{sent} MiB were taken");
     assert_eq!(proxy.connect().get("/").status(), 200);
+}
+
+#[test]
+fn whoever_comes_when_as_many_as_may_be_are_connected_waits_until_one_leaves() {
+    let target = TestTarget::echoing();
+    let proxy = Launch::before(&target)
+        .env("THRUSTER_MAX_CONNECTIONS", "2")
+        .env("THRUSTER_THREADS", "2")
+        .start();
+    let busy = |_| {
+        let mut client = proxy.connect();
+        client.send("GET / HTTP");
+        client
+    };
+    let mut inside: Vec<_> = (0..2).map(busy).collect();
+    let mut outside: Vec<_> = (0..3).map(|_| proxy.connect()).collect();
+    outside.iter_mut().for_each(|client| client.send(GET));
+
+    proxy.wait_for_log(FULL);
+    assert!(outside.iter_mut().all(Wire::is_held));
+    assert_eq!(
+        proxy.status()["connections"],
+        2,
+        "the control socket is none of them"
+    );
+    inside[0].send("/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    assert_eq!(inside[0].read_message().unwrap().status(), 200);
+
+    // Once it has its answer, each is idle, and gives way to the next.
+    for client in &mut outside {
+        assert_eq!(client.read_message().unwrap().status(), 200);
+    }
+    inside[1].send("/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(inside[1].read_message().unwrap().status(), 200);
+    let told = proxy
+        .log_lines()
+        .iter()
+        .filter(|line| line["msg"] == FULL)
+        .count();
+    assert_eq!(told, 1);
+}
+
+#[test]
+fn of_idle_connections_the_one_that_has_waited_longest_gives_way() {
+    let target = TestTarget::echoing();
+    let proxy = Launch::before(&target)
+        .env("THRUSTER_MAX_CONNECTIONS", "3")
+        .env("THRUSTER_THREADS", "1")
+        .start();
+    let mut clients: Vec<_> = (0..3).map(|_| proxy.connect()).collect();
+    eventually("all are in", || {
+        (proxy.status()["connections"] == 3).then_some(())
+    });
+    for number in [1, 0, 2] {
+        assert_eq!(clients[number].get("/").status(), 200);
+    }
+
+    assert_eq!(proxy.connect().get("/").status(), 200);
+
+    clients[1].expect_end();
+    assert_eq!(clients[0].get("/").status(), 200);
+    assert_eq!(clients[2].get("/").status(), 200);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn unless_told_otherwise_as_many_are_let_in_as_can_be_served() {
+    let target = TestTarget::start(|app| {
+        app.read_request();
+        app.wire.read_to_end();
+    });
+    let proxy = Launch::before(&target)
+        .through(["prlimit", "--nofile=128:128"])
+        .start();
+
+    let crowd: Vec<_> = (0..100)
+        .map(|_| {
+            let mut client = proxy.connect();
+            client.send(GET);
+            client
+        })
+        .collect();
+
+    target.wait_for_requests(32);
+    proxy.wait_for_log(FULL);
+    assert_eq!(proxy.status()["connections"], 32);
+    assert!(proxy.error_lines().is_empty(), "{:?}", proxy.error_lines());
+    drop(crowd);
+}
+
+#[test]
+fn one_address_has_no_more_connections_than_it_may_and_others_are_let_in() {
+    let target = TestTarget::echoing();
+    let proxy = Launch::before(&target)
+        .env("THRUSTER_MAX_CONNECTIONS_PER_ADDRESS", "2")
+        .env("THRUSTER_TRUSTED_PROXIES", "none")
+        .start();
+    let mut clients: Vec<_> = (0..2).map(|_| proxy.connect()).collect();
+    for client in &mut clients {
+        assert_eq!(client.get("/").status(), 200);
+    }
+
+    for _ in 0..3 {
+        proxy.connect().expect_end();
+    }
+    assert_eq!(
+        connect_from(&proxy, Ipv4Addr::new(127, 0, 0, 2))
+            .get("/")
+            .status(),
+        200
+    );
+    clients.pop();
+
+    eventually("it may have another one", || {
+        let mut client = proxy.connect();
+        let answered = client.try_send(GET).is_ok() && client.wait_for_more();
+        answered.then_some(())
+    });
+    assert_eq!(clients[0].get("/").status(), 200);
+    let lines = proxy.log_lines();
+    let mut told = lines.iter().filter(|line| line["address"] == "127.0.0.1");
+    assert_eq!(told.next().unwrap()["refused"], 1);
+    assert!(told.next().is_none(), "once is enough");
+}
+
+#[test]
+fn proxies_before_us_may_have_any_number_of_connections() {
+    let target = TestTarget::echoing();
+    let proxy = Launch::before(&target)
+        .env("THRUSTER_MAX_CONNECTIONS_PER_ADDRESS", "1")
+        .start();
+
+    let mut clients: Vec<_> = (0..3).map(|_| proxy.connect()).collect();
+
+    assert!(clients.iter_mut().all(|client| client.get("/").status() == 200));
+}
+
+/// Connects to the proxy from another address of this machine.
+fn connect_from(proxy: &TestProxy, address: Ipv4Addr) -> Wire {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+    let from = SocketAddr::from((address, 0));
+    let to = SocketAddr::from((Ipv4Addr::LOCALHOST, proxy.port()));
+    socket.bind(&from.into()).expect("an address of this machine");
+    socket.connect(&to.into()).expect("the proxy listens");
+    Wire::over(socket.into())
 }
 
 fn limited(target: &TestTarget, limit: &str) -> TestProxy {

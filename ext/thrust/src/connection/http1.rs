@@ -59,15 +59,19 @@ pub(super) async fn serve(
     let closing = core.closing.clone();
     let mut closing = std::pin::pin!(closing.cancelled());
     let mut due = core.timeouts.read.map(|limit| accepted + limit);
+    let mut kept = None;
     loop {
         // Both are boxed, so that a connection that waits keeps only the small part of this future.
-        let after = match next_head(&link, due, closing.as_mut()).await {
+        let after = match next_head(&link, due, kept, closing.as_mut()).await {
             Next::Head(head) => Box::pin(exchange(&link, &head, &client, &core, &mut counted)).await,
             Next::Refused(error) => Box::pin(answer::refuse(&link, &error, client, &core)).await,
             Next::Closed => return,
         };
         match after {
-            After::Keep => due = core.timeouts.idle.map(|limit| Instant::now() + limit),
+            After::Keep => {
+                due = core.timeouts.idle.map(|limit| Instant::now() + limit);
+                kept = Some(&*core);
+            }
             After::Close => return,
             After::Linger => return linger(&link).await,
             After::Upgrade(response) => {
@@ -85,14 +89,23 @@ enum Next {
     Closed,
 }
 
-/// Waits for the next head: until `due` for its first byte, then for the read timeout.
+/// Waits for the next head: until `due` for its first byte, then for the read timeout. `kept` is the core of a
+/// connection that has had a request.
 async fn next_head(
     link: &Link,
     mut due: Option<Instant>,
+    kept: Option<&Core>,
     mut closing: Pin<&mut WaitForCancellationFuture<'_>>,
 ) -> Next {
     let mut begun = false;
     let mut empty_lines = 0;
+    let mut in_the_way = std::pin::pin!(async {
+        match kept {
+            // Told in the order in which they began to wait. Not always: it costs each request a lock.
+            Some(core) if core.room.is_tight() => core.give_way.notified().await,
+            _ => std::future::pending().await,
+        }
+    });
     poll_fn(|cx| {
         let mut reading = link.reading();
         loop {
@@ -122,7 +135,7 @@ async fn next_head(
             let refusal = Next::Refused(ProxyError::HeadSlow(link.timeouts.read.unwrap_or_default()));
             return Poll::Ready(if begun { refusal } else { Next::Closed });
         }
-        if !begun && closing.as_mut().poll(cx).is_ready() {
+        if !begun && (closing.as_mut().poll(cx).is_ready() || in_the_way.as_mut().poll(cx).is_ready()) {
             return Poll::Ready(Next::Closed);
         }
         Poll::Pending

@@ -61,6 +61,7 @@ reasons! {
     BodyMalformed => "body_malformed", Clients, "http_request_error";
     BodySlow => "body_timeout", Clients, "http_request_error";
     BodyTooLarge => "body_too_large", Clients, "http_request_error";
+    AddressConnections => "address_connections", Clients, "connection_limit_reached";
     AnswerUntaken => "answer_untaken", Clients, "connection_write_timeout";
     ClientGone => "client_gone", Gone, "http_request_error";
     // Of an app that is not there.
@@ -68,6 +69,9 @@ reasons! {
     NotAccepting => "not_accepting", Targets, "destination_unavailable";
     Booting => "booting", Targets, "destination_unavailable";
     Stopping => "stopping", Clients, "destination_unavailable";
+    // Of one that is busy.
+    QueueFull => "queue_full", Clients, "destination_unavailable";
+    QueueSlow => "queue_timeout", Clients, "destination_unavailable";
     // Of an app that is.
     Connect => "connect", Targets, "connection_refused";
     ConnectSlow => "connect_timeout", Targets, "connection_timeout";
