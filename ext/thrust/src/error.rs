@@ -48,6 +48,10 @@ pub(crate) enum ProxyError {
     Booting { target: Target, limit: Duration },
     #[error("the app is not there yet, and {limit} wait for it already")]
     HoldFull { limit: HoldLimit },
+    #[error("the app is busy, and {limit} wait for their turn already")]
+    QueueFull { limit: HoldLimit },
+    #[error("the app was busy, and the request's turn had not come after {0:?}")]
+    QueueSlow(Duration),
     #[error("thrust was told to end before the app was there")]
     Stopping,
     #[error("{target} closed the connection without an answer")]
@@ -85,9 +89,12 @@ impl ProxyError {
             | Self::TooManyInterim { .. }
             | Self::UnaskedUpgrade { .. }
             | Self::EarlyUpgrade { .. } => StatusCode::BAD_GATEWAY,
-            Self::NotAccepting { .. } | Self::Booting { .. } | Self::HoldFull { .. } | Self::Stopping => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::NotAccepting { .. }
+            | Self::Booting { .. }
+            | Self::HoldFull { .. }
+            | Self::QueueFull { .. }
+            | Self::QueueSlow(_)
+            | Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
             Self::ConnectSlow { .. } | Self::TargetSlow { .. } => StatusCode::GATEWAY_TIMEOUT,
             Self::RequestBody(BodyError::ClientSlow(_)) => StatusCode::REQUEST_TIMEOUT,
             Self::RequestBody(BodyError::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
@@ -119,6 +126,8 @@ impl Failure for ProxyError {
             Self::NotAccepting { .. } => Reason::NotAccepting,
             Self::Booting { .. } => Reason::Booting,
             Self::HoldFull { .. } => Reason::BootQueueFull,
+            Self::QueueFull { .. } => Reason::QueueFull,
+            Self::QueueSlow(_) => Reason::QueueSlow,
             Self::Stopping => Reason::Stopping,
             Self::TargetClosed { .. } => Reason::TargetClosed,
             Self::TargetBroke { .. } => Reason::TargetBroke,

@@ -20,9 +20,9 @@ use crate::error::ProxyError;
 use crate::exchange::{Client, Request, Response};
 use crate::metrics::Metrics;
 use crate::stages::access_log::Entry;
-use crate::upstream::{Asked, Options, Target, Unanswered, Upstream};
+use crate::upstream::{Asked, Options, Queue, QueueLimits, Target, Unanswered, Upstream};
 
-/// Memory that held requests may take, in bytes.
+/// Memory that held requests may take, in bytes, and as much again those that wait for their turn.
 const HELD_BYTES: usize = 8 * 1024 * 1024;
 /// How often an app that is awaited is tried.
 const RETRY: Duration = Duration::from_millis(25);
@@ -53,6 +53,13 @@ impl Service {
             connect_timeout: config.target_connect_timeout,
             timeout: config.target_timeout,
             boot_timeout: config.boot_timeout,
+            queue: config.target_max_requests.map(|at_once| QueueLimits {
+                at_once,
+                requests: config.target_queue,
+                bytes: HELD_BYTES,
+                timeout: config.target_queue_timeout,
+                boot_timeout: config.boot_timeout,
+            }),
         });
         let limits = Limits {
             requests: config.boot_queue,
@@ -156,9 +163,9 @@ impl Service {
         !self.hold.is_closed()
     }
 
-    /// How many requests wait for the app.
+    /// How many requests wait for the app, or for their turn.
     pub(crate) fn held(&self) -> usize {
-        self.hold.waiting()
+        self.hold.waiting() + self.upstreams[0].load().waiting()
     }
 
     /// Requests that the current generation is busy with; event streams and tunnels do not count.
@@ -207,6 +214,8 @@ impl Service {
     /// Answers whoever waits for the app, and whoever would from now on: it will not come.
     pub(crate) fn give_up(&self) {
         self.hold.release(Release::Stopping);
+        // Only now: whoever waits for a turn is to find it closed.
+        self.upstreams[0].load().end_waits();
     }
 
     /// Returns once the app accepts connections, and lets go on who waits for it.
@@ -254,12 +263,14 @@ fn generation(
     metrics: &[Arc<Metrics>],
 ) -> impl Iterator<Item = Arc<Upstream>> {
     let answered = Arc::new(AtomicBool::new(false));
+    let queue = options.queue.map(|limits| Arc::new(Queue::new(limits)));
     metrics.iter().map(move |metrics| {
         Arc::new(Upstream::new(
             options.clone(),
             target.clone(),
             answered.clone(),
             metrics.clone(),
+            queue.clone(),
         ))
     })
 }

@@ -5,6 +5,7 @@ mod connection;
 mod forward;
 mod headers;
 mod pool;
+mod queue;
 mod target;
 mod upload;
 #[cfg(any(test, fuzzing))]
@@ -18,6 +19,7 @@ use crate::metrics::Metrics;
 pub(crate) use answer::{AnswerBody, Tunnel};
 pub(crate) use forward::{Asked, Unanswered};
 use pool::Pool;
+pub(crate) use queue::{Queue, QueueLimits};
 pub(crate) use target::Target;
 #[cfg(any(test, fuzzing))]
 pub(crate) use written::write;
@@ -37,6 +39,8 @@ pub(crate) struct Options {
     pub(crate) timeout: Option<Duration>,
     /// From a request's arrival to the first byte of an app that has answered nothing yet.
     pub(crate) boot_timeout: Duration,
+    /// How many requests it is given at once; `None` for any number.
+    pub(crate) queue: Option<QueueLimits>,
 }
 
 /// One generation of the app, as one core asks it.
@@ -51,17 +55,18 @@ pub(crate) struct Upstream {
 }
 
 impl Upstream {
-    /// The same generation's `answered` is shared by all cores; `metrics` are the core's.
+    /// The same generation's `answered` and `queue` are shared by all cores; `metrics` are the core's.
     pub(crate) fn new(
         options: Arc<Options>,
         target: Target,
         answered: Arc<AtomicBool>,
         metrics: Arc<Metrics>,
+        queue: Option<Arc<Queue>>,
     ) -> Self {
         Self {
             options,
             target,
-            pool: Arc::default(),
+            pool: Arc::new(Pool::new(queue)),
             answered,
             metrics,
         }
@@ -75,6 +80,19 @@ impl Upstream {
     /// Takes no more requests: whoever comes is sent to the next generation. Closes the connections that wait.
     pub(crate) fn close(&self) {
         self.pool.close();
+        self.end_waits();
+    }
+
+    /// Ends every wait for a turn: whoever waits is told [`Unanswered::Superseded`].
+    pub(crate) fn end_waits(&self) {
+        if let Some(queue) = self.pool.queue() {
+            queue.close();
+        }
+    }
+
+    /// How many requests wait for their turn, on all cores.
+    pub(crate) fn waiting(&self) -> usize {
+        self.pool.queue().map_or(0, Queue::waiting)
     }
 
     /// Keeps no connection any more: the app is to end, and may wait for those that it has.

@@ -44,7 +44,7 @@ impl Upstream {
             ..
         } = fields;
         if status == StatusCode::SWITCHING_PROTOCOLS {
-            if !is_asked_for(question.upgrade.as_ref(), upgrade.as_ref()) {
+            if !is_asked_for(question.upgrade.as_deref(), upgrade.as_ref()) {
                 return Err(ProxyError::UnaskedUpgrade {
                     target: self.target.clone(),
                 });

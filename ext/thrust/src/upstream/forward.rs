@@ -11,8 +11,9 @@ use tokio::time::Instant;
 
 use super::connection::{Connection, ReadError};
 use super::headers;
+use super::pool::Slot;
 use super::upload::Upload;
-use super::{Options, Target, Upstream};
+use super::{Options, Queue, Target, Upstream};
 use crate::connection::Interim;
 use crate::error::{BodyError, ProxyError};
 use crate::exchange::{Client, Request, Response};
@@ -50,7 +51,8 @@ pub(super) struct Question {
     idempotent: bool,
     /// Whether there is no body that could be half sent.
     bodiless: bool,
-    pub(super) upgrade: Option<HeaderValue>,
+    /// Boxed: it is rare, and its size would weigh on every request.
+    pub(super) upgrade: Option<Box<HeaderValue>>,
     interim: Option<Interim>,
 }
 
@@ -84,7 +86,7 @@ impl Asked {
             is_head: request.method == Method::HEAD,
             idempotent: is_idempotent(&request.method, &request.headers),
             bodiless: upload.is_bodiless(),
-            upgrade: request.upgrade,
+            upgrade: request.upgrade.map(Box::new),
             interim: request.interim,
         };
         Self {
@@ -148,8 +150,10 @@ impl Upstream {
     /// Only after [`Unanswered::Failed`] must the same request not be asked again.
     pub(crate) async fn ask(&self, asked: &mut Asked, entry: &mut Entry) -> Result<Response, Unanswered> {
         let idempotent = asked.question.idempotent;
-        let Some((slot, mut kept)) = self.pool.enter(idempotent) else {
-            return Err(Unanswered::Superseded);
+        let (slot, mut kept) = match self.pool.queue() {
+            None => self.pool.enter(idempotent).ok_or(Unanswered::Superseded)?,
+            // Boxed: it is rare, and its size would weigh on every request.
+            Some(queue) => Box::pin(self.enter_in_turn(queue, asked, entry)).await?,
         };
         loop {
             let Some(upload) = &mut asked.upload else {
@@ -185,6 +189,28 @@ impl Upstream {
             entry.repeated();
             upload.restart(&asked.question.head);
         }
+    }
+
+    /// Lets the request in when it is its turn.
+    async fn enter_in_turn(
+        &self,
+        queue: &Queue,
+        asked: &Asked,
+        entry: &mut Entry,
+    ) -> Result<(Slot, Option<Box<Connection>>), Unanswered> {
+        let permit = match queue.try_pass() {
+            Some(permit) => permit,
+            None => {
+                let since = Instant::now();
+                let passed = queue.pass(asked).await;
+                entry.queued(since.elapsed());
+                passed?
+            }
+        };
+        let entered = self.pool.enter(asked.question.idempotent);
+        let (mut slot, kept) = entered.ok_or(Unanswered::Superseded)?;
+        slot.keep(permit);
+        Ok((slot, kept))
     }
 
     /// Whether the app is not there, rather than broken or far away.

@@ -4,10 +4,11 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, SemaphorePermit};
 use tokio::time::Instant;
 
 use super::connection::Connection;
+use super::queue::Queue;
 
 /// How long a connection waits at most. Puma closes after 20 s; we must be first, or requests race with its close.
 const MAX_IDLE: Duration = Duration::from_secs(15);
@@ -20,6 +21,8 @@ const MAX_CONNECTIONS: usize = 1024;
 /// The connections of one core to one generation of the app.
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
+    /// Where who holds a slot got its permit; `None` if nobody needs one.
+    queue: Option<Arc<Queue>>,
     state: Mutex<State>,
     /// Told when the last request leaves a closed pool.
     unused: Notify,
@@ -51,9 +54,24 @@ struct Waiting {
 pub(super) struct Slot {
     pool: Arc<Pool>,
     counted: bool,
+    /// Whether a permit goes back to the queue with it.
+    has_permit: bool,
 }
 
 impl Pool {
+    /// One whose requests need a permit from `queue`.
+    pub(super) fn new(queue: Option<Arc<Queue>>) -> Self {
+        Self {
+            queue,
+            ..Self::default()
+        }
+    }
+
+    /// Where a permit is to be had, if requests need one.
+    pub(super) fn queue(&self) -> Option<&Queue> {
+        self.queue.as_deref()
+    }
+
     /// Lets a request in, with the connection used last that still is good; `repeatable` says whether the request may
     /// be sent twice. `None` if the pool is closed.
     pub(super) fn enter(self: &Arc<Self>, repeatable: bool) -> Option<(Slot, Option<Box<Connection>>)> {
@@ -70,6 +88,7 @@ impl Pool {
         let slot = Slot {
             pool: self.clone(),
             counted: true,
+            has_permit: false,
         };
         loop {
             // The newest is too old: all are. They stay for requests that can be repeated.
@@ -175,7 +194,14 @@ impl Slot {
         drop(too_many);
     }
 
-    /// From now on nobody waits for this request: it may last as long as it likes.
+    /// Keeps `permit`, which is of the pool's queue, for as long as this is held.
+    pub(super) fn keep(&mut self, permit: SemaphorePermit<'_>) {
+        permit.forget();
+        self.has_permit = true;
+    }
+
+    /// From now on nobody waits for this request: it may last as long as it likes. It keeps its permit, because the app
+    /// is as busy with it as with any other.
     pub(super) fn lasts(&mut self) {
         if std::mem::take(&mut self.counted) {
             self.pool.leave(&mut self.pool.lock());
@@ -186,6 +212,9 @@ impl Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         self.lasts();
+        if let (true, Some(queue)) = (self.has_permit, &self.pool.queue) {
+            queue.put_back();
+        }
     }
 }
 
@@ -317,6 +346,7 @@ mod tests {
             let slot = Slot {
                 pool: pool.clone(),
                 counted: false,
+                has_permit: false,
             };
             slot.give_back(connection);
         }
