@@ -1,4 +1,4 @@
-//! What is too much: request bodies over MAX_REQUEST_BODY, more connections than there may be.
+//! What is too much: bodies over MAX_REQUEST_BODY, heads, more connections than there may be.
 
 mod support;
 
@@ -132,6 +132,49 @@ async fn over_http_2_a_body_over_the_limit_is_a_413_and_the_connection_goes_on()
     assert_eq!(upload(&mut client, None, &["eleven", "bytes"]).await, 413);
     assert_eq!(upload(&mut client, None, &["ten ", "bytes!"]).await, 200);
     assert_eq!(upload(&mut client, Some(10), &["ten bytes!"]).await, 200);
+}
+
+#[tokio::test]
+async fn a_head_may_be_as_large_over_http_2_as_over_http_1() {
+    let target = TestTarget::echoing();
+    let proxy = limited(&target, "0");
+    let long = |length| (vec![("x-a", "a".repeat(length))], "/".to_owned());
+    let many = |count| (vec![("x-a", "b".to_owned()); count], "/".to_owned());
+    let deep = |length| (Vec::new(), format!("/{}", "a".repeat(length)));
+    let cases = [
+        (200, long(60 * 1024)),
+        (431, long(65 * 1024)),
+        (200, many(120)),
+        (431, many(128)),
+        (200, deep(16 * 1024 - 1)),
+        (414, deep(16 * 1024)),
+    ];
+
+    for (status, (fields, path)) in cases {
+        let lines: String = fields
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}\r\n"))
+            .collect();
+        let over_http_1 = proxy
+            .connect()
+            .ask(format!("GET {path} HTTP/1.1\r\nHost: a\r\n{lines}\r\n"))
+            .status();
+        let mut request = Request::get(format!("http://a{path}"));
+        for (name, value) in fields {
+            request = request.header(name, value);
+        }
+        let mut client = connect(&proxy).await;
+        let (answer, _) = client.send_request(request.body(()).unwrap(), true).unwrap();
+        let over_http_2 = timeout(DEADLINE, answer).await.unwrap().unwrap().status();
+
+        assert_eq!(
+            (over_http_1, over_http_2.as_u16()),
+            (status, status),
+            "{} {}",
+            path.len(),
+            lines.len()
+        );
+    }
 }
 
 #[test]
