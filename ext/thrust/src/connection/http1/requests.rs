@@ -37,7 +37,7 @@ impl Requests {
     pub(crate) async fn next(&self) -> Option<Box<Request>> {
         let closing = CancellationToken::new();
         let closing = std::pin::pin!(closing.cancelled());
-        match next_head(&self.0, None, closing).await {
+        match next_head(&self.0, None, None, closing).await {
             Next::Head(head) => read(&self.0, &head).ok().map(|(_, request)| request),
             Next::Refused(_) | Next::Closed => None,
         }
