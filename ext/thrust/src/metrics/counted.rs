@@ -52,7 +52,7 @@ pub(super) fn requests(cores: &[Arc<Metrics>]) -> [Family; 5] {
 }
 
 /// What passed, and how often it was tried.
-pub(super) fn traffic(cores: &[Arc<Metrics>]) -> [Family; 5] {
+pub(super) fn traffic(cores: &[Arc<Metrics>]) -> [Family; 6] {
     let sum = |counter: fn(&Metrics) -> &Counter| total(cores.iter().map(|core| counter(core)));
     [
         counter(
@@ -74,6 +74,11 @@ pub(super) fn traffic(cores: &[Arc<Metrics>]) -> [Family; 5] {
             "thrust_connections_accepted_total",
             "Connections of clients that were accepted",
             sum(|core| &core.accepted),
+        ),
+        counter(
+            "thrust_accept_pauses_total",
+            "How often clients had to wait because THRUSTER_MAX_CONNECTIONS were connected",
+            sum(|core| &core.accept_pauses),
         ),
         counter(
             "thrust_pool_connects_total",

@@ -63,7 +63,7 @@ impl Overview {
         [
             gauge(
                 "thrust_requests_held",
-                "Requests that wait for the app to accept connections",
+                "Requests that wait for the app to accept connections, or for their turn",
                 self.service.held() as u64,
             ),
             family(
