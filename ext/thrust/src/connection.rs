@@ -4,6 +4,8 @@ mod answer;
 mod http1;
 mod http2;
 mod link;
+#[cfg(test)]
+mod progress;
 mod upgrade;
 
 use std::future::poll_fn;

@@ -163,12 +163,13 @@ impl Counted {
 impl Core {
     /// One before an app that is not there.
     pub(crate) fn for_test() -> Arc<Self> {
-        let config = crate::config::Config::of(&[]);
-        let service = Arc::new(crate::service::Service::new(
-            1,
-            &crate::upstream::Target::Port(1),
-            &config,
-        ));
+        Self::before(&crate::upstream::Target::Port(1), &[])
+    }
+
+    /// One before an app of the test's own, in an environment without faults.
+    pub(crate) fn before(target: &crate::upstream::Target, environment: &[(&str, &str)]) -> Arc<Self> {
+        let config = Config::of(environment);
+        let service = Arc::new(crate::service::Service::new(1, target, &config));
         let pages = Arc::new(crate::stages::error_pages::ErrorPages::load(
             std::path::Path::new(""),
         ));
