@@ -383,7 +383,10 @@ fn a_stream_that_its_client_does_not_read_is_reset_while_others_of_the_connectio
     while Frame::read(&mut client).stream != 3 {}
     let line = proxy.wait_for_log("Request");
     assert_eq!(line["path"], "/stuck");
-    assert_eq!(line["error"], "the answer did not move for 1s", "{line}");
+    assert_eq!(
+        line["error"], "the client took nothing more of its answer for 1s",
+        "{line}"
+    );
 }
 
 #[test]
@@ -463,7 +466,7 @@ async fn heads_that_are_too_large_are_refused_as_over_http_1() {
 }
 
 #[test]
-fn resets_behind_their_answers_and_moderate_cancelling_harm_nobody() {
+fn resets_behind_their_answers_harm_nobody() {
     let (proxy, _target) = proxy();
     let mut client = Attacker::connect(&proxy);
 
@@ -480,8 +483,9 @@ fn resets_behind_their_answers_and_moderate_cancelling_harm_nobody() {
         client.send(&resets);
     }
 
-    let frames = client.end();
-    assert!(frames.iter().all(|frame| !frame.is(frames::GOAWAY)));
+    // The connection is still there.
+    client.send(&frames::get(5001, "/"));
+    client.wait_for(frames::DATA, 2001);
 }
 
 /// A proxy with one core before an app that answers everything but a POST.

@@ -118,7 +118,7 @@ impl Drop for Outgoing {
         if self.open.is_given_up()
             && let Some(limit) = self.limit
         {
-            self.body.failed(&BodyError::Stalled(limit));
+            self.body.failed(&BodyError::Untaken(limit));
         }
     }
 }
