@@ -7,7 +7,7 @@
 //!
 //! What clients send without our seeing a use of it is a small multiple of what we see: a few PRIORITY and
 //! WINDOW_UPDATE frames a request (Firefox, nghttp2), two WINDOW_UPDATEs for each DATA frame of an answer (Python's
-//! h2), a PING for each of them (gRPC). The amounts leave room for ten times that.
+//! h2), a PING for each of them (gRPC). The amounts leave room for more than twice that, and the allowance for the rest.
 
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ use tokio::time::Instant;
 
 use crate::connection::PREFACE;
 
-/// What frames may take before anything came of them, a few milliseconds of our time; nghttp2's bound for what clients
-/// get wrong, which has stood in public servers.
+/// What frames may take before anything came of them, a few milliseconds of our time. It is nghttp2's default for what
+/// clients get wrong.
 const FRAMES: Rate = Rate {
     most: 10_000,
     per_second: 330,
