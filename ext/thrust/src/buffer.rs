@@ -50,6 +50,11 @@ impl Buffer {
     }
 }
 
+/// Whether these bytes, as one read gave them, are in a buffer that is needed again.
+pub(crate) fn is_lent(read: &Bytes) -> bool {
+    read.len() > COPIED
+}
+
 impl AsRef<[u8]> for Buffer {
     fn as_ref(&self) -> &[u8] {
         &self.bytes[..self.filled]

@@ -1,6 +1,7 @@
 //! One request on its way to an answer: what the pipeline's stages look at and change.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::SystemTime;
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 
@@ -31,6 +32,10 @@ pub(crate) struct Request {
     pub(crate) version: Version,
     /// End-to-end fields and `Host`; never a hop-by-hop one.
     pub(crate) headers: HeaderMap,
+    /// The id that it got from us, having come without one.
+    pub(crate) new_id: Option<HeaderValue>,
+    /// When it reached us, unless a proxy before us has said when it reached that.
+    pub(crate) start: Option<SystemTime>,
     /// The protocol that the client wants to change to; `h2c` is never among them.
     pub(crate) upgrade: Option<HeaderValue>,
     /// Whether the client reads trailers behind an answer.
@@ -41,6 +46,30 @@ pub(crate) struct Request {
     pub(crate) body: Body,
     /// The way for 1xx answers to the client; a connection that cannot send them has none.
     pub(crate) interim: Option<Interim>,
+}
+
+#[cfg(test)]
+impl Request {
+    /// A GET with these fields.
+    pub(crate) fn with_fields(fields: &[(&'static str, &str)]) -> Self {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(*name, HeaderValue::from_str(value).expect("a field value"));
+        }
+        Self {
+            method: Method::GET,
+            target: RequestTarget::new(bytes::Bytes::from_static(b"/")),
+            version: Version::HTTP_11,
+            headers,
+            new_id: None,
+            start: None,
+            upgrade: None,
+            accepts_trailers: false,
+            expects_continue: false,
+            body: Body::empty(),
+            interim: None,
+        }
+    }
 }
 
 /// Who sent a request.

@@ -31,8 +31,8 @@ pub(crate) struct Pipeline {
 impl Pipeline {
     /// Answers one request. Never fails: an error becomes the page that the client sees.
     pub(crate) async fn handle(&self, mut request: Box<Request>, client: &Client) -> Response {
-        let id = request_id::assign(&mut request.headers);
-        request_start::mark(&mut request.headers, SystemTime::now());
+        let id = request_id::assign(&mut request);
+        request_start::mark(&mut request, SystemTime::now());
         // Written when it is dropped, so a client that leaves is logged too.
         let mut entry = self.access_log.open(&request, client, &id);
         let is_head = request.method == Method::HEAD;
@@ -67,7 +67,7 @@ impl Pipeline {
 
     /// Answers what cannot be read as a request.
     pub(crate) fn refuse(&self, error: &ProxyError, client: &Client) -> Response {
-        let id = request_id::assign(&mut http::HeaderMap::new());
+        let id = request_id::make();
         let mut entry = self.access_log.open_unreadable(client, &id);
         let response = self.render(error, &id, &mut entry);
         finish(response, id, entry)

@@ -212,6 +212,8 @@ fn read(link: &Arc<Link>, head: &Bytes) -> Result<(Facts, Box<Request>), HeadErr
         target,
         version,
         headers: fields.headers,
+        new_id: None,
+        start: None,
         // HTTP/2 is offered by prior knowledge only: RFC 9113 has taken `h2c` out.
         upgrade: fields.upgrade.filter(|protocol| {
             fields.connection.upgrade

@@ -36,12 +36,15 @@ pub(crate) enum Persistence {
 
 /// Appends one field line.
 pub(crate) fn field(out: &mut Vec<u8>, name: &HeaderName, value: &[u8]) {
-    let mut upper = true;
-    out.extend(name.as_str().bytes().map(|byte| {
-        let written = if upper { byte.to_ascii_uppercase() } else { byte };
-        upper = byte == b'-';
-        written
-    }));
+    let start = out.len();
+    out.extend_from_slice(name.as_str().as_bytes());
+    let written = &mut out[start..];
+    written[0].make_ascii_uppercase();
+    for place in 1..written.len() {
+        if written[place - 1] == b'-' {
+            written[place].make_ascii_uppercase();
+        }
+    }
     out.extend_from_slice(b": ");
     out.extend_from_slice(value);
     out.extend_from_slice(b"\r\n");

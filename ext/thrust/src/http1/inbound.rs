@@ -3,17 +3,20 @@
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::head::{HeadError, Scanner};
+use crate::buffer;
 
 /// What one direction of a connection has received.
 ///
-/// A head that arrives in one piece is copied out of the read buffer; one that trickles in is gathered in memory of
-/// its own size, so that a slow client does not hold a whole read buffer. Either way it is bounded by
-/// [`super::head::MAX_HEAD`] and one read.
+/// A head that arrives in one large piece is copied out of the read buffer, which is needed again; of a small piece, which
+/// has memory of its own, it is a part. One that trickles in is gathered in memory of its own size, so that a slow client
+/// does not hold a whole read buffer. Either way it is bounded by [`super::head::MAX_HEAD`] and one read.
 #[derive(Debug, Default)]
 pub(crate) struct Inbound {
     /// The beginning of a head that is not whole yet.
     partial: BytesMut,
     unread: Bytes,
+    /// Whether `unread` is a part of a read buffer.
+    is_lent: bool,
     scanner: Scanner,
 }
 
@@ -21,6 +24,7 @@ impl Inbound {
     /// Starts with bytes that somebody else has read.
     pub(crate) fn new(received: Bytes) -> Self {
         Self {
+            is_lent: buffer::is_lent(&received),
             unread: received,
             ..Self::default()
         }
@@ -31,8 +35,10 @@ impl Inbound {
         if !self.partial.is_empty() {
             self.partial.extend_from_slice(&received);
         } else if self.unread.is_empty() {
+            self.is_lent = buffer::is_lent(&received);
             self.unread = received;
         } else {
+            self.is_lent = false;
             self.unread = [&self.unread[..], &received].concat().into();
         }
     }
@@ -57,8 +63,13 @@ impl Inbound {
         };
         self.scanner = Scanner::default();
         if self.partial.is_empty() {
-            let head = Bytes::copy_from_slice(&self.unread[..end]);
-            self.unread.advance(end);
+            let head = if self.is_lent {
+                let head = Bytes::copy_from_slice(&self.unread[..end]);
+                self.unread.advance(end);
+                head
+            } else {
+                self.unread.split_to(end)
+            };
             if self.unread.is_empty() {
                 self.unread = Bytes::new();
             }
@@ -67,6 +78,7 @@ impl Inbound {
             let mut gathered = std::mem::take(&mut self.partial).freeze();
             let head = gathered.split_to(end);
             self.unread = gathered;
+            self.is_lent = false;
             Ok(Some(head))
         }
     }

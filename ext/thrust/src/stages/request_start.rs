@@ -2,27 +2,30 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::HeaderName;
 
+use crate::exchange::Request;
 use crate::text;
 
 const X_REQUEST_START: HeaderName = HeaderName::from_static("x-request-start");
 
-/// Sets `X-Request-Start: t=<milliseconds since 1970>`, unless a proxy before us did; thruster does the same.
-pub(crate) fn mark(headers: &mut HeaderMap, now: SystemTime) {
-    if headers
-        .get(X_REQUEST_START)
-        .is_some_and(|value| !value.is_empty())
-    {
-        return;
+/// Notes that the request reached us `now`, unless a proxy before us has said when it reached that; thruster does the
+/// same.
+pub(crate) fn mark(request: &mut Request, now: SystemTime) {
+    match request.headers.get(X_REQUEST_START) {
+        Some(given) if !given.is_empty() => return,
+        Some(_) => drop(request.headers.remove(X_REQUEST_START)),
+        None => {}
     }
-    let milliseconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-    let mut value = Vec::with_capacity(20);
-    value.extend_from_slice(b"t=");
-    text::number(&mut value, milliseconds);
-    let value = HeaderValue::from_maybe_shared(Bytes::from(value)).expect("digits are a header value");
-    headers.insert(X_REQUEST_START, value);
+    request.start = Some(now);
+}
+
+/// Appends `X-Request-Start: t=<milliseconds since 1970>`.
+pub(crate) fn write(out: &mut Vec<u8>, start: SystemTime) {
+    let milliseconds = start.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    out.extend_from_slice(b"X-Request-Start: t=");
+    text::number(out, u64::try_from(milliseconds).unwrap_or(u64::MAX));
+    out.extend_from_slice(b"\r\n");
 }
 
 #[cfg(test)]
@@ -31,26 +34,26 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn the_time_of_arrival_is_added_in_milliseconds() {
-        let mut headers = HeaderMap::new();
+    fn the_time_of_arrival_is_told_in_milliseconds() {
+        let mut out = Vec::new();
 
-        mark(
-            &mut headers,
+        write(
+            &mut out,
             UNIX_EPOCH + Duration::from_micros(1_700_000_000_123_456),
         );
 
-        assert_eq!(headers[X_REQUEST_START], "t=1700000000123");
+        assert_eq!(out, b"X-Request-Start: t=1700000000123\r\n");
     }
 
     #[test]
     fn what_a_proxy_before_us_has_set_is_kept_unless_it_is_empty() {
         for (given, kept) in [("t=1", true), ("", false)] {
-            let mut headers = HeaderMap::new();
-            headers.insert(X_REQUEST_START, HeaderValue::from_static(given));
+            let mut request = Request::with_fields(&[("x-request-start", given)]);
 
-            mark(&mut headers, SystemTime::now());
+            mark(&mut request, SystemTime::now());
 
-            assert_eq!(headers[X_REQUEST_START] == given, kept);
+            assert_eq!(request.headers.contains_key(X_REQUEST_START), kept);
+            assert_eq!(request.start.is_none(), kept);
         }
     }
 }

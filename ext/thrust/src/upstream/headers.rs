@@ -11,6 +11,7 @@ use http::{Method, Version};
 use super::{Options, Target};
 use crate::exchange::{Client, Peer, Request};
 use crate::http1::encode;
+use crate::stages::{request_id, request_start};
 use crate::text;
 use crate::trust::Belief;
 
@@ -46,6 +47,12 @@ pub(super) fn request_head(
         if passage::passes(name.as_str(), belief) {
             encode::field(&mut out, name, value.as_bytes());
         }
+    }
+    if let Some(id) = &request.new_id {
+        encode::field(&mut out, &request_id::X_REQUEST_ID, id.as_bytes());
+    }
+    if let Some(start) = request.start {
+        request_start::write(&mut out, start);
     }
     x_forwarded(&mut out, headers, host, client, belief >= Belief::XForwarded);
     if belief == Belief::Everything && headers.contains_key(header::FORWARDED) {

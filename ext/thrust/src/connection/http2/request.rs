@@ -74,6 +74,8 @@ pub(super) fn read(mut parts: Parts) -> Result<Box<Request>, HeadError> {
         target,
         version: Version::HTTP_2,
         headers: parts.headers,
+        new_id: None,
+        start: None,
         upgrade: None,
         accepts_trailers,
         expects_continue: false,

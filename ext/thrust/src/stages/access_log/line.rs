@@ -134,9 +134,7 @@ impl RequestLine {
 
 /// The text of a field, empty if there is none.
 fn lossy(value: Option<&HeaderValue>) -> Cow<'_, str> {
-    value.map_or(Cow::Borrowed(""), |value| {
-        String::from_utf8_lossy(value.as_bytes())
-    })
+    value.map_or(Cow::Borrowed(""), |value| visible(value.as_bytes()))
 }
 
 /// `bytes` as text; what is no UTF-8 shows as U+FFFD.
