@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
 module Bench
-  # CPU per request: all peers run, one is loaded at a time, in the order A B C, C B A, A B C, …
+  # CPU per request, or the peak of memory: all peers run, one is loaded at a time, in the order A B C, C B A, A B C, …
   class CpuRounds
     WARM_UP_SECONDS = 1
     LOG_SECONDS = 5
@@ -46,7 +46,8 @@ module Bench
       cpu = Usage.cpu_seconds(pids) - before
       raise Error, "#{peer.name} answered no request of #{@workload.name}" if outcome.requests.zero?
 
-      Sample.new(cost: cpu * 1_000_000 / outcome.requests, faults: outcome.faults + log_faults(peer, outcome.requests),
+      cost = @workload.measure == :peak ? Usage.peak_mib(pids) : cpu * 1_000_000 / outcome.requests
+      Sample.new(cost:, faults: outcome.faults + log_faults(peer, outcome.requests),
         details: { requests_per_second: outcome.requests_per_second })
     end
 

@@ -24,6 +24,11 @@ module Bench
       %w[Rss Pss].to_h { |name| [ name.downcase.to_sym, rollups.sum { |text| text[/^#{name}:\s*(\d+) kB/, 1].to_i } ] }
     end
 
+    # The most that was ever resident, in MiB.
+    def peak_mib(pids)
+      pids.sum { |pid| File.read("/proc/#{pid}/status")[/^VmHWM:\s*(\d+) kB/, 1].to_i }.fdiv(1024)
+    end
+
     def children(pid)
       Dir.glob("/proc/#{pid}/task/*/children").flat_map { |path| File.read(path).split.map(&:to_i) }
     end
