@@ -11,8 +11,7 @@ use http::StatusCode;
 use crate::connection::Abuse;
 use crate::http1::chunk::ChunkError;
 use crate::http1::head::HeadError;
-use crate::service::HoldLimit;
-use crate::upstream::Target;
+use crate::upstream::{BacklogLimit, Target};
 
 pub(crate) use reason::{Reason, Side};
 
@@ -47,9 +46,9 @@ pub(crate) enum ProxyError {
     #[error("{target} accepted the connection, but has not answered anything yet after {limit:?}")]
     Booting { target: Target, limit: Duration },
     #[error("the app is not there yet, and {limit} wait for it already")]
-    HoldFull { limit: HoldLimit },
+    HoldFull { limit: BacklogLimit },
     #[error("the app is busy, and {limit} wait for their turn already")]
-    QueueFull { limit: HoldLimit },
+    QueueFull { limit: BacklogLimit },
     #[error("the app was busy, and the request's turn had not come after {0:?}")]
     QueueSlow(Duration),
     #[error("thrust was told to end before the app was there")]

@@ -13,17 +13,16 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::time::Instant;
 
-pub(crate) use self::hold::HoldLimit;
-use self::hold::{Hold, Limits, Release};
+use self::hold::{Hold, HoldLimits, Release};
 use crate::config::Config;
 use crate::error::ProxyError;
 use crate::exchange::{Client, Request, Response};
 use crate::metrics::Metrics;
 use crate::stages::access_log::Entry;
-use crate::upstream::{Asked, Options, Queue, QueueLimits, Target, Unanswered, Upstream};
+use crate::upstream::{Asked, BacklogLimits, Options, Queue, QueueLimits, Target, Unanswered, Upstream};
 
-/// Memory that held requests may take, in bytes, and as much again those that wait for their turn.
-const HELD_BYTES: usize = 8 * 1024 * 1024;
+/// Memory that requests may take, in bytes, which wait for the app, and as much again those that wait for their turn.
+const WAITING_BYTES: usize = 8 * 1024 * 1024;
 /// How often an app that is awaited is tried.
 const RETRY: Duration = Duration::from_millis(25);
 
@@ -55,15 +54,19 @@ impl Service {
             boot_timeout: config.boot_timeout,
             queue: config.target_max_requests.map(|at_once| QueueLimits {
                 at_once,
-                requests: config.target_queue,
-                bytes: HELD_BYTES,
+                backlog: BacklogLimits {
+                    requests: config.target_queue,
+                    bytes: WAITING_BYTES,
+                },
                 timeout: config.target_queue_timeout,
                 boot_timeout: config.boot_timeout,
             }),
         });
-        let limits = Limits {
-            requests: config.boot_queue,
-            bytes: HELD_BYTES,
+        let limits = HoldLimits {
+            backlog: BacklogLimits {
+                requests: config.boot_queue,
+                bytes: WAITING_BYTES,
+            },
             timeout: config.boot_timeout,
         };
         let metrics: Box<[Arc<Metrics>]> = (0..cores).map(|_| Arc::default()).collect();

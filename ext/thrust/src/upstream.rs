@@ -1,6 +1,7 @@
 //! The other side of the proxy: asks the app.
 
 mod answer;
+mod backlog;
 mod connection;
 mod forward;
 mod headers;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use crate::metrics::Metrics;
 pub(crate) use answer::{AnswerBody, Tunnel};
+pub(crate) use backlog::{Backlog, BacklogLimit, BacklogLimits};
 pub(crate) use forward::{Asked, Unanswered};
 use pool::Pool;
 pub(crate) use queue::{Queue, QueueLimits};

@@ -3,7 +3,6 @@
 //! It is bounded in requests, in memory and for each request in time. Whoever drops its wait leaves the queue.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,35 +10,14 @@ use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 
 use crate::error::ProxyError;
-use crate::upstream::{Asked, Target};
+use crate::upstream::{Asked, Backlog, BacklogLimits, Target};
 
-/// How much may wait.
+/// How much may wait, and for how long.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
-    /// Requests.
-    pub(super) requests: usize,
-    /// Memory that they take unread, in bytes.
-    pub(super) bytes: usize,
+pub(super) struct HoldLimits {
+    pub(super) backlog: BacklogLimits,
     /// How long each may wait, from its arrival.
     pub(super) timeout: Duration,
-}
-
-/// What is exhausted when a request may not wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum HoldLimit {
-    /// So many requests wait.
-    Requests(usize),
-    /// Requests of so many bytes wait.
-    Bytes(usize),
-}
-
-impl fmt::Display for HoldLimit {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Requests(most) => write!(formatter, "{most} requests"),
-            Self::Bytes(most) => write!(formatter, "requests of {most} bytes"),
-        }
-    }
 }
 
 /// How a wait ends.
@@ -54,7 +32,8 @@ pub(super) enum Release {
 /// The queue; closed at first.
 #[derive(Debug)]
 pub(super) struct Hold {
-    limits: Limits,
+    /// How long each may wait, from its arrival.
+    timeout: Duration,
     /// What the queue says, for those who need no lock.
     closed: AtomicBool,
     queue: Mutex<Queue>,
@@ -70,7 +49,7 @@ struct Queue {
     /// By number, which grows with each.
     waiting: BTreeMap<u64, oneshot::Sender<Release>>,
     next: u64,
-    bytes: usize,
+    backlog: Backlog,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,20 +74,20 @@ impl Drop for Ticket<'_> {
     fn drop(&mut self) {
         let mut queue = self.hold.queue();
         queue.waiting.remove(&self.number);
-        queue.bytes -= self.weight;
+        queue.backlog.leave(self.weight);
     }
 }
 
 impl Hold {
-    pub(super) fn new(limits: Limits) -> Self {
+    pub(super) fn new(limits: HoldLimits) -> Self {
         let queue = Queue {
             state: State::Closed { expired: false },
             waiting: BTreeMap::new(),
             next: 0,
-            bytes: 0,
+            backlog: Backlog::new(limits.backlog),
         };
         Self {
-            limits,
+            timeout: limits.timeout,
             closed: AtomicBool::new(true),
             queue: Mutex::new(queue),
             closing: Notify::new(),
@@ -123,7 +102,7 @@ impl Hold {
 
     /// How many wait.
     pub(super) fn waiting(&self) -> usize {
-        self.queue().waiting.len()
+        self.queue().backlog.requests()
     }
 
     /// Returns once the app accepts connections. `target` is where it is awaited, for the error.
@@ -136,14 +115,14 @@ impl Hold {
         let Some((_ticket, released)) = self.enter(asked.weight)? else {
             return Ok(());
         };
-        match tokio::time::timeout_at(asked.arrived + self.limits.timeout, released).await {
+        match tokio::time::timeout_at(asked.arrived + self.timeout, released).await {
             Ok(Ok(Release::Open)) => Ok(()),
             Ok(Ok(Release::Stopping) | Err(_)) => Err(ProxyError::Stopping),
             Err(_) => {
                 self.note_expired();
                 Err(ProxyError::NotAccepting {
                     target: target.clone(),
-                    limit: self.limits.timeout,
+                    limit: self.timeout,
                 })
             }
         }
@@ -157,20 +136,11 @@ impl Hold {
             State::Stopping => return Err(ProxyError::Stopping),
             State::Closed { .. } => {}
         }
-        let limit = if queue.waiting.len() >= self.limits.requests {
-            Some(HoldLimit::Requests(self.limits.requests))
-        } else if queue.bytes.saturating_add(weight) > self.limits.bytes {
-            Some(HoldLimit::Bytes(self.limits.bytes))
-        } else {
-            None
-        };
-        if let Some(limit) = limit {
-            return Err(ProxyError::HoldFull { limit });
-        }
+        let entered = queue.backlog.enter(weight);
+        entered.map_err(|limit| ProxyError::HoldFull { limit })?;
         let (release, released) = oneshot::channel();
         let number = queue.next;
         queue.next += 1;
-        queue.bytes += weight;
         queue.waiting.insert(number, release);
         drop(queue);
         let ticket = Ticket {
@@ -250,9 +220,11 @@ mod tests {
     use super::*;
     use std::sync::Arc;
 
-    const LIMITS: Limits = Limits {
-        requests: 3,
-        bytes: 100,
+    const LIMITS: HoldLimits = HoldLimits {
+        backlog: BacklogLimits {
+            requests: 3,
+            bytes: 100,
+        },
         timeout: Duration::from_secs(60),
     };
 
@@ -279,26 +251,20 @@ mod tests {
 
         assert_eq!(*order.lock().unwrap(), [0, 1, 2]);
         assert!(!hold.is_closed() && hold.enter(1).unwrap().is_none());
-        assert_eq!(hold.queue().bytes, 0);
+        assert_eq!(hold.waiting(), 0);
     }
 
     #[tokio::test]
-    async fn it_is_bounded_in_requests_and_in_bytes_and_who_leaves_makes_room() {
+    async fn it_is_bounded_and_who_leaves_makes_room() {
         let hold = Hold::new(LIMITS);
-        let full = |weight| match hold.enter(weight) {
-            Err(ProxyError::HoldFull { limit }) => Some(limit),
-            _ => None,
-        };
         let first = hold.enter(60).unwrap();
-        let second = hold.enter(40).unwrap();
 
-        assert_eq!(full(1), Some(HoldLimit::Bytes(100)));
-        drop(second);
-        let (_second, _third) = (hold.enter(20).unwrap(), hold.enter(20).unwrap());
-        assert_eq!(full(0), Some(HoldLimit::Requests(3)));
+        assert!(matches!(hold.enter(41), Err(ProxyError::HoldFull { .. })));
+        assert_eq!(hold.waiting(), 1);
         drop(first);
 
-        assert!(hold.enter(60).is_ok());
+        assert!(hold.enter(100).is_ok());
+        assert_eq!(hold.waiting(), 0);
     }
 
     #[tokio::test]

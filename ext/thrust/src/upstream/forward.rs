@@ -107,7 +107,7 @@ impl Question {
         &self,
         status: StatusCode,
         headers: HeaderMap,
-    ) -> impl Future<Output = Result<(), Failure>> + use<> {
+    ) -> impl Future<Output = Result<(), FailedAttempt>> + use<> {
         let sending = self
             .interim
             .clone()
@@ -117,13 +117,13 @@ impl Question {
                 return Ok(());
             };
             let sent = interim.send(message).await;
-            sent.map_err(|error| Failure::for_good(ProxyError::RequestBody(error)))
+            sent.map_err(|error| FailedAttempt::for_good(ProxyError::RequestBody(error)))
         })
     }
 }
 
-/// A failure, and whether the app can have begun to act on the request.
-struct Failure {
+/// Why one attempt failed, and whether the app can have begun to act on the request.
+struct FailedAttempt {
     error: ProxyError,
     /// Nothing was written.
     unsent: bool,
@@ -131,7 +131,7 @@ struct Failure {
     unanswered: bool,
 }
 
-impl Failure {
+impl FailedAttempt {
     /// One that is not repeated: the app has begun to answer, or the client is gone.
     fn for_good(error: ProxyError) -> Self {
         Self {
@@ -226,11 +226,11 @@ impl Upstream {
         arrived: Instant,
         question: &Question,
         entry: &mut Entry,
-    ) -> Result<(Box<Connection>, ResponseHead), Failure> {
+    ) -> Result<(Box<Connection>, ResponseHead), FailedAttempt> {
         let connection = match kept {
             Some(connection) => connection,
             // Boxed: it is rare, and its size would weigh on every request.
-            None => Box::pin(self.open(entry)).await.map_err(|error| Failure {
+            None => Box::pin(self.open(entry)).await.map_err(|error| FailedAttempt {
                 unsent: matches!(error, ProxyError::Connect { .. }),
                 unanswered: false,
                 error,
@@ -253,7 +253,7 @@ impl Upstream {
         upload: &mut Upload,
         arrived: Instant,
         question: &Question,
-    ) -> Result<(Box<Connection>, ResponseHead), Failure> {
+    ) -> Result<(Box<Connection>, ResponseHead), FailedAttempt> {
         let target = &self.target;
         let mut interim = 0;
         loop {
@@ -270,7 +270,7 @@ impl Upstream {
                 }
             };
             let head = response::parse(&head).map_err(|source| {
-                Failure::for_good(ProxyError::MalformedAnswer {
+                FailedAttempt::for_good(ProxyError::MalformedAnswer {
                     target: target.clone(),
                     source,
                 })
@@ -282,7 +282,7 @@ impl Upstream {
             }
             interim += 1;
             if interim > MAX_INTERIM {
-                return Err(Failure::for_good(ProxyError::TooManyInterim {
+                return Err(FailedAttempt::for_good(ProxyError::TooManyInterim {
                     target: target.clone(),
                     limit: MAX_INTERIM,
                 }));
@@ -358,7 +358,7 @@ enum EventError {
     Booting(Duration),
 }
 
-fn failure(error: EventError, upload: &Upload, answer_begun: bool, target: &Target) -> Failure {
+fn failure(error: EventError, upload: &Upload, answer_begun: bool, target: &Target) -> FailedAttempt {
     let target = target.clone();
     let (error, unanswered) = match error {
         EventError::Client(error) => (ProxyError::RequestBody(error), false),
@@ -370,7 +370,7 @@ fn failure(error: EventError, upload: &Upload, answer_begun: bool, target: &Targ
             (ProxyError::MalformedAnswer { target, source }, false)
         }
     };
-    Failure {
+    FailedAttempt {
         error,
         unsent: unanswered && !upload.has_begun(),
         unanswered: unanswered && !answer_begun,

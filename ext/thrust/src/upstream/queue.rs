@@ -8,19 +8,17 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
+use super::backlog::{Backlog, BacklogLimits};
 use super::forward::{Asked, Unanswered};
 use crate::error::ProxyError;
-use crate::service::HoldLimit;
 
 /// How much the app is given, and how much may wait.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct QueueLimits {
     /// Requests that the app has at once.
     pub(crate) at_once: usize,
-    /// Requests that wait.
-    pub(crate) requests: usize,
-    /// Memory that they take unread, in bytes.
-    pub(crate) bytes: usize,
+    /// How much may wait.
+    pub(crate) backlog: BacklogLimits,
     /// How long each may wait.
     pub(crate) timeout: Duration,
     /// How long each may have waited before, for an app that was not there: whatever happens, none waits for longer
@@ -33,13 +31,7 @@ pub(crate) struct QueueLimits {
 pub(crate) struct Queue {
     limits: QueueLimits,
     permits: Semaphore,
-    waiting: Mutex<Waiting>,
-}
-
-#[derive(Debug, Default)]
-struct Waiting {
-    requests: usize,
-    bytes: usize,
+    backlog: Mutex<Backlog>,
 }
 
 /// A request's place in the queue. Dropping it leaves.
@@ -51,9 +43,7 @@ struct Place<'a> {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        let mut waiting = self.queue.lock();
-        waiting.requests -= 1;
-        waiting.bytes -= self.weight;
+        self.queue.backlog().leave(self.weight);
     }
 }
 
@@ -62,7 +52,7 @@ impl Queue {
         Self {
             limits,
             permits: Semaphore::new(limits.at_once.min(Semaphore::MAX_PERMITS)),
-            waiting: Mutex::default(),
+            backlog: Mutex::new(Backlog::new(limits.backlog)),
         }
     }
 
@@ -105,29 +95,17 @@ impl Queue {
 
     /// How many wait.
     pub(super) fn waiting(&self) -> usize {
-        self.lock().requests
+        self.backlog().requests()
     }
 
     fn enter(&self, weight: usize) -> Result<Place<'_>, ProxyError> {
-        let mut waiting = self.lock();
-        let limit = if waiting.requests >= self.limits.requests {
-            Some(HoldLimit::Requests(self.limits.requests))
-        } else if waiting.bytes.saturating_add(weight) > self.limits.bytes {
-            Some(HoldLimit::Bytes(self.limits.bytes))
-        } else {
-            None
-        };
-        if let Some(limit) = limit {
-            return Err(ProxyError::QueueFull { limit });
-        }
-        waiting.requests += 1;
-        waiting.bytes += weight;
-        drop(waiting);
+        let entered = self.backlog().enter(weight);
+        entered.map_err(|limit| ProxyError::QueueFull { limit })?;
         Ok(Place { queue: self, weight })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn backlog(&self) -> MutexGuard<'_, Backlog> {
+        self.backlog.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -137,27 +115,25 @@ mod tests {
 
     const LIMITS: QueueLimits = QueueLimits {
         at_once: 1,
-        requests: 2,
-        bytes: 100,
+        backlog: BacklogLimits {
+            requests: 2,
+            bytes: 100,
+        },
         timeout: Duration::from_secs(30),
         boot_timeout: Duration::from_secs(60),
     };
 
     #[test]
-    fn it_is_bounded_in_requests_and_in_bytes_and_who_leaves_makes_room() {
+    fn it_is_bounded_and_who_leaves_makes_room() {
         let queue = Queue::new(LIMITS);
-        let full = |weight| match queue.enter(weight) {
-            Err(ProxyError::QueueFull { limit }) => Some(limit),
-            _ => None,
-        };
         let first = queue.enter(60).unwrap();
 
-        assert_eq!(full(41), Some(HoldLimit::Bytes(100)));
-        let second = queue.enter(40).unwrap();
-        assert_eq!(full(0), Some(HoldLimit::Requests(2)));
-        drop((first, second));
+        assert!(matches!(queue.enter(41), Err(ProxyError::QueueFull { .. })));
+        assert_eq!(queue.waiting(), 1);
+        drop(first);
 
-        assert_eq!((queue.waiting(), full(100)), (0, None));
+        assert!(queue.enter(100).is_ok());
+        assert_eq!(queue.waiting(), 0);
     }
 
     #[tokio::test]
