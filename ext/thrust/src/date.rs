@@ -1,4 +1,4 @@
-//! The `Date` of an answer (RFC 9110 section 6.6.1), formatted once a second.
+//! The `Date` of an answer (RFC 9110 section 6.6.1), formatted once a second, and times as numbers.
 
 use std::cell::RefCell;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -14,8 +14,13 @@ pub(crate) fn now() -> HeaderValue {
     at(SystemTime::now())
 }
 
+/// A time in whole seconds since 1970.
+pub(crate) fn since_1970(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
 fn at(time: SystemTime) -> HeaderValue {
-    let second = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let second = since_1970(time);
     CURRENT.with_borrow_mut(|(formatted, value)| {
         if *formatted != second {
             *formatted = second;

@@ -174,7 +174,7 @@ impl Front {
     }
 
     /// Connections that are served, by what they carry.
-    pub(crate) fn connections_by_load(&self) -> [(Carries, usize); 3] {
+    pub(crate) fn connections_by_carries(&self) -> [(Carries, usize); 3] {
         let of = |tracker: fn(&Core) -> &TaskTracker| self.cores().map(|core| tracker(core).len()).sum();
         [
             (Carries::Requests, of(|core| &core.connections)),

@@ -18,7 +18,6 @@ use self::counter::Histogram;
 pub(crate) use self::endpoint::Endpoint;
 pub(crate) use self::overview::Overview;
 use crate::error::{CLIENT_CLOSED_REQUEST, Reason};
-use crate::stages::access_log::Times;
 
 /// What one core has counted since it began. Only the core's own thread may add to it.
 #[derive(Debug)]
@@ -77,6 +76,17 @@ pub(crate) struct Outcome<'a> {
     pub(crate) sent: u64,
     /// Whether it ended only because a side left: an event stream, a tunnel.
     pub(crate) lasted: bool,
+}
+
+/// Where the time of a request went.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Times {
+    /// It waited for an app that was not there, or for its turn.
+    pub(crate) queue: Duration,
+    /// It waited for a connection to the app.
+    pub(crate) connect: Duration,
+    /// From its arrival to the first byte of its answer; `None` if there was none.
+    pub(crate) first_byte: Option<Duration>,
 }
 
 impl Default for Metrics {

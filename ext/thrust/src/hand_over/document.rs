@@ -4,13 +4,14 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::path::{Path, PathBuf};
 use std::process;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use rustix::process::{Pid, Signal};
 use serde::{Deserialize, Serialize};
 
 use super::{Child, FORMAT, HandOver};
 use crate::control::Inherited;
+use crate::date::since_1970;
 use crate::ports::{Bearing, Bound, Reservation};
 use crate::process::{End, inherited};
 use crate::upstream::Target;
@@ -172,10 +173,6 @@ impl Document<Bearing> {
         };
         Ok((hand_over, self.listeners))
     }
-}
-
-fn since_1970(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 impl From<Place> for Target {

@@ -6,7 +6,8 @@ use std::time::SystemTime;
 use thrust_api::snapshot::Family;
 
 use super::Counter;
-use super::family::{counter, gauge, since_1970};
+use super::family::{counter, gauge};
+use crate::date::since_1970;
 
 /// What is known of the current generation. Only the main thread changes it.
 #[derive(Debug, Default)]

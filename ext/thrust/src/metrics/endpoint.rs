@@ -1,7 +1,8 @@
 //! Answers Prometheus: `GET /metrics` on a port of its own, one request a connection.
 //!
 //! It runs on the main thread beside core 0, so all of it is bounded: [`MOST`] connections, of which the oldest makes
-//! room for the next, [`PATIENCE`] for each, and what is counted is gathered elsewhere. It answers for as long as thrust runs, while it drains too.
+//! room for the next, [`PATIENCE`] for each, and what is counted is gathered elsewhere. It answers for as long as
+//! thrust runs, while it drains too.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;

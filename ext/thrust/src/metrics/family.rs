@@ -1,7 +1,5 @@
 //! Makes the families of a snapshot.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use thrust_api::snapshot::{Bucket, Distribution, Family, Labels, Sample, Samples};
 
 use super::counter::{BOUNDS, Counter, Histogram};
@@ -76,11 +74,6 @@ pub(super) fn labelled(name: &'static str, value: &'static str, count: u64) -> S
         labels: Labels::from([(name.into(), value.into())]),
         value: count as f64,
     }
-}
-
-/// A time as Prometheus wants it: in seconds since 1970.
-pub(super) fn since_1970(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@ use std::time::SystemTime;
 
 use thrust_api::snapshot::{Family, Samples};
 
-use super::family::{family, gauge, plain, since_1970};
+use super::family::{family, gauge, plain};
+use crate::date::since_1970;
 
 /// What this process takes of the machine at the moment; what the system does not tell is 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

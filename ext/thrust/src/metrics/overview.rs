@@ -69,7 +69,7 @@ impl Overview {
             family(
                 "thrust_connections",
                 "Open connections of clients, by what they carry",
-                Samples::Gauge(self.front.connections_by_load().map(carrying).into()),
+                Samples::Gauge(self.front.connections_by_carries().map(carrying).into()),
             ),
             family(
                 "thrust_pool_connections",

@@ -22,7 +22,7 @@ use crate::config::{Config, PathPattern, StatusPattern};
 use crate::error::{CLIENT_CLOSED_REQUEST, Failure, Reason, chain};
 use crate::exchange::{self, Client, Request};
 use crate::log::Batch;
-use crate::metrics::{Metrics, Outcome};
+use crate::metrics::{Metrics, Outcome, Times};
 use crate::trust::{ClientAddress, TrustedProxies};
 
 /// Opens an entry for each request; one per core.
@@ -117,17 +117,6 @@ enum Ending {
     Ours,
     /// The client left.
     Clients,
-}
-
-/// Where the time of a request went.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Times {
-    /// It waited for an app that was not there, or for its turn.
-    pub(crate) queue: Duration,
-    /// It waited for a connection to the app.
-    pub(crate) connect: Duration,
-    /// From its arrival to the first byte of its answer; `None` if there was none.
-    pub(crate) first_byte: Option<Duration>,
 }
 
 impl Entry {
