@@ -2,11 +2,12 @@
 
 mod support;
 
+use std::net::TcpStream;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use self::support::{Launch, TestTarget};
+use self::support::{Launch, TestTarget, Wire, eventually, free_port};
 
 #[test]
 fn the_fields_are_thrusters_in_its_order_and_then_ours() {
@@ -190,6 +191,42 @@ fn with_log_requests_off_only_the_other_lines_are_written() {
     let messages = ended.messages();
     assert!(!messages.contains(&"Request".to_owned()), "{messages:?}");
     assert!(messages.contains(&"Server stopped".to_owned()), "{messages:?}");
+}
+
+#[test]
+fn the_log_level_leaves_out_what_matters_less_whatever_debug_says() {
+    let levels = |level, debug| {
+        let launch = Launch::shell("exit 0")
+            .env("HTTP_PORT", "0")
+            .env("TARGET_PORT", "0");
+        let settings = [("THRUSTER_LOG_LEVEL", level), ("DEBUG", debug)];
+        let launch = settings
+            .into_iter()
+            .fold(launch, |launch, (name, value)| launch.env(name, value));
+        let lines = launch.run().log_lines();
+        ["DEBUG", "INFO"].map(|level| lines.iter().any(|line| line["level"] == level))
+    };
+
+    assert_eq!(levels("", "0"), [false, true]);
+    assert_eq!(levels("", "1"), [true, true]);
+    assert_eq!(levels("debug", "0"), [true, true]);
+    assert_eq!(levels("warn", "1"), [false, false]);
+}
+
+#[test]
+fn at_the_level_warn_requests_have_no_line() {
+    let (target, place) = (TestTarget::echoing(), free_port());
+    let proxy = Launch::before(&target)
+        .env("THRUSTER_HTTP_PORT", place.to_string())
+        .env("THRUSTER_LOG_LEVEL", "warn")
+        .spawn();
+
+    eventually("it listens", || TcpStream::connect(("127.0.0.1", place)).ok());
+    assert_eq!(Wire::connect(place).get("/").status(), 200);
+    proxy.signal(rustix::process::Signal::TERM);
+
+    let messages = proxy.wait_exit().messages();
+    assert!(!messages.contains(&"Request".to_owned()), "{messages:?}");
 }
 
 #[test]
