@@ -113,6 +113,7 @@ fn unpacked([first, second, third]: [u8; 3]) -> u16 {
 }
 
 /// One frame, as it was received.
+#[derive(Clone, Debug)]
 pub(crate) struct Frame {
     pub(crate) kind: u8,
     pub(crate) flags: u8,
@@ -120,16 +121,39 @@ pub(crate) struct Frame {
     pub(crate) payload: Vec<u8>,
 }
 
+impl Frame {
+    /// Takes the first frame out of `bytes`, if it is whole.
+    pub(crate) fn take(bytes: &mut Vec<u8>) -> Option<Self> {
+        let (head, rest) = bytes.split_first_chunk::<9>()?;
+        let [a, b, c, kind, flags, stream @ ..] = *head;
+        let length = u32::from_be_bytes([0, a, b, c]) as usize;
+        let payload = rest.get(..length)?.to_vec();
+        bytes.drain(..9 + length);
+        Some(Self {
+            kind,
+            flags,
+            stream: u32::from_be_bytes(stream),
+            payload,
+        })
+    }
+
+    pub(crate) fn is(&self, kind: u8) -> bool {
+        self.kind == kind
+    }
+
+    /// The error code that stands at `place` of the payload.
+    pub(crate) fn code(&self, place: usize) -> u32 {
+        let code = self.payload[place..].first_chunk().expect("a code is there");
+        u32::from_be_bytes(*code)
+    }
+}
+
 /// The next frame.
 pub(crate) fn read_frame(client: &mut Wire) -> Frame {
-    let head = client.read_exact(9);
-    let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
-    Frame {
-        kind: head[3],
-        flags: head[4],
-        stream: u32::from_be_bytes([head[5], head[6], head[7], head[8]]),
-        payload: client.read_exact(length as usize),
-    }
+    let mut bytes = client.read_exact(9);
+    let length = u32::from_be_bytes([0, bytes[0], bytes[1], bytes[2]]);
+    bytes.extend(client.read_exact(length as usize));
+    Frame::take(&mut bytes).expect("it is whole")
 }
 
 /// A header block in as many frames as it needs; the stream ends with it.

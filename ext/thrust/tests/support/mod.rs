@@ -10,6 +10,7 @@
 )]
 
 pub(crate) mod answer;
+mod attacker;
 mod cue;
 pub(crate) mod frames;
 mod installed;
@@ -37,6 +38,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, WaitId, WaitIdOptions, WaitIdStatus, waitid};
 
+pub(crate) use self::attacker::Attacker;
 pub(crate) use self::cue::{Cue, Signpost, cue};
 pub(crate) use self::installed::{Installed, THRUST};
 pub(crate) use self::machine::lets_us;
