@@ -1,6 +1,7 @@
 //! The other side of the proxy: asks the app.
 
 mod answer;
+mod asked;
 mod backlog;
 mod connection;
 mod forward;
@@ -18,8 +19,9 @@ use std::time::Duration;
 
 use crate::metrics::Metrics;
 pub(crate) use answer::{AnswerBody, Tunnel};
+pub(crate) use asked::Asked;
 pub(crate) use backlog::{Backlog, BacklogLimit, BacklogLimits};
-pub(crate) use forward::{Asked, Unanswered};
+pub(crate) use forward::Unanswered;
 use pool::Pool;
 pub(crate) use queue::{Queue, QueueLimits};
 pub(crate) use target::Target;

@@ -158,30 +158,6 @@ fn requests_sent_ahead_of_their_answers_wait_outside() {
 }
 
 #[test]
-fn a_flood_of_reset_streams_ends_its_own_connection_only() {
-    let target = TestTarget::echoing();
-    let proxy = Launch::before(&target).env("THRUSTER_THREADS", "1").start();
-    let mut other = proxy.connect();
-    let mut flood = frames::connect(&proxy);
-
-    for number in 0..5000 {
-        let stream = number * 2 + 1;
-        let reset = frames::frame(frames::RST_STREAM, 0, stream, &[0, 0, 0, 8]);
-        if flood
-            .try_send([frames::get(stream, "/"), reset].concat())
-            .is_err()
-        {
-            break;
-        }
-    }
-
-    let farewell = frames::read_next(&mut flood, frames::GOAWAY);
-    // ENHANCE_YOUR_CALM.
-    assert_eq!(farewell[4..8], [0, 0, 0, 11]);
-    assert_eq!(other.get("/other").text(), "GET /other ");
-}
-
-#[test]
 fn a_log_that_nobody_reads_holds_nobody_up() {
     let target = TestTarget::answering("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
     let mut command = Launch::before(&target).command();

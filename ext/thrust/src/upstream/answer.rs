@@ -7,8 +7,8 @@ use http::{HeaderMap, HeaderValue, StatusCode, Version, header};
 use http_body::Frame;
 
 use super::Upstream;
+use super::asked::Question;
 use super::connection::Connection;
-use super::forward::Question;
 use super::pool::Slot;
 use super::upload::Upload;
 use crate::body::Body;

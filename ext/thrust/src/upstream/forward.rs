@@ -6,18 +6,16 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
+use http::{HeaderMap, StatusCode};
 use tokio::time::Instant;
 
+use super::asked::{Asked, Question};
 use super::connection::{Connection, ReadError};
-use super::headers;
 use super::pool::Slot;
 use super::upload::Upload;
-use super::{Options, Queue, Target, Upstream};
-use crate::connection::Interim;
+use super::{Queue, Target, Upstream};
 use crate::error::{BodyError, ProxyError};
-use crate::exchange::{Client, Request, Response};
-use crate::http1::encode;
+use crate::exchange::Response;
 use crate::http1::response::{self, ResponseHead};
 use crate::stages::access_log::Entry;
 
@@ -25,36 +23,6 @@ use crate::stages::access_log::Entry;
 const MAX_INTERIM: usize = 8;
 /// How long an app has to ask for the body of a request that expects a 100; then we ask.
 const CONTINUE_DELAY: Duration = Duration::from_secs(1);
-/// What an HTTP/2 client may send of a body that nobody reads: its window.
-const MAX_UNREAD: u64 = crate::connection::WINDOW as u64;
-
-/// A request that wants an answer, from whichever generation of the app it may come.
-#[derive(Debug)]
-pub(crate) struct Asked {
-    question: Question,
-    /// `None` once it was answered.
-    upload: Option<Box<Upload>>,
-    /// Whether a byte of it went out twice: there is no third time.
-    repeated: bool,
-    /// When it came; it bounds how long it waits for an app that is not there yet.
-    pub(crate) arrived: Instant,
-    /// Memory that it may take while it waits, in bytes: its head, and what an HTTP/2 client sends without being read.
-    pub(crate) weight: usize,
-}
-
-/// What of a request is needed while the app is asked, and to read its answer.
-#[derive(Debug)]
-pub(super) struct Question {
-    head: Vec<u8>,
-    pub(super) is_head: bool,
-    /// Whether a second identical request does no harm (RFC 9110 section 9.2.2).
-    idempotent: bool,
-    /// Whether there is no body that could be half sent.
-    bodiless: bool,
-    /// Boxed: it is rare, and its size would weigh on every request.
-    pub(super) upgrade: Option<Box<HeaderValue>>,
-    interim: Option<Interim>,
-}
 
 /// Why this generation of the app did not answer.
 #[derive(Debug)]
@@ -65,61 +33,6 @@ pub(crate) enum Unanswered {
     Refused,
     /// There will be no answer.
     Failed(ProxyError),
-}
-
-impl Asked {
-    /// Writes down what the app will be asked.
-    pub(crate) fn new(request: Box<Request>, client: &Client, options: &Options, target: &Target) -> Self {
-        let head = headers::request_head(&request, client, options, target);
-        let unread = match request.version {
-            Version::HTTP_2 => request
-                .body
-                .length()
-                .map_or(MAX_UNREAD, |length| length.min(MAX_UNREAD)),
-            // Nothing of the body is read before it is asked for.
-            _ => 0,
-        };
-        let weight = head.len() + usize::try_from(unread).unwrap_or(usize::MAX);
-        let upload = Box::new(Upload::new(&head, request.body, request.expects_continue));
-        let question = Question {
-            head,
-            is_head: request.method == Method::HEAD,
-            idempotent: is_idempotent(&request.method, &request.headers),
-            bodiless: upload.is_bodiless(),
-            upgrade: request.upgrade.map(Box::new),
-            interim: request.interim,
-        };
-        Self {
-            question,
-            upload: Some(upload),
-            repeated: false,
-            arrived: Instant::now(),
-            weight,
-        }
-    }
-}
-
-impl Question {
-    /// Passes an interim answer on, if the client's connection can take one.
-    ///
-    /// Boxed: it is rare, and its size would weigh on every request.
-    fn tell_client(
-        &self,
-        status: StatusCode,
-        headers: HeaderMap,
-    ) -> impl Future<Output = Result<(), FailedAttempt>> + use<> {
-        let sending = self
-            .interim
-            .clone()
-            .map(|interim| (interim, encode::interim(status, &headers)));
-        Box::pin(async move {
-            let Some((interim, message)) = sending else {
-                return Ok(());
-            };
-            let sent = interim.send(message).await;
-            sent.map_err(|error| FailedAttempt::for_good(ProxyError::RequestBody(error)))
-        })
-    }
 }
 
 /// Why one attempt failed, and whether the app can have begun to act on the request.
@@ -139,6 +52,11 @@ impl FailedAttempt {
             unsent: false,
             unanswered: false,
         }
+    }
+
+    /// One that the client is the reason of.
+    fn by_client(error: BodyError) -> Self {
+        Self::for_good(ProxyError::RequestBody(error))
     }
 }
 
@@ -265,7 +183,8 @@ impl Upstream {
                     upload.release();
                     question
                         .tell_client(StatusCode::CONTINUE, HeaderMap::new())
-                        .await?;
+                        .await
+                        .map_err(FailedAttempt::by_client)?;
                     continue;
                 }
             };
@@ -296,7 +215,7 @@ impl Upstream {
                 // One that nobody waits for, or that comes after ours, means nothing to the client.
                 continue;
             };
-            telling.await?;
+            telling.await.map_err(FailedAttempt::by_client)?;
         }
     }
 
@@ -383,13 +302,4 @@ fn is_absence(failed: ErrorKind) -> bool {
         failed,
         ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset | ErrorKind::NotFound
     )
-}
-
-/// Whether sending the request twice has the effect of sending it once.
-fn is_idempotent(method: &Method, headers: &HeaderMap) -> bool {
-    matches!(
-        *method,
-        Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE
-    ) || headers.contains_key("idempotency-key")
-        || headers.contains_key("x-idempotency-key")
 }

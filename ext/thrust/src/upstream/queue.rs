@@ -8,8 +8,9 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
+use super::asked::Asked;
 use super::backlog::{Backlog, BacklogLimits};
-use super::forward::{Asked, Unanswered};
+use super::forward::Unanswered;
 use crate::error::ProxyError;
 
 /// How much the app is given, and how much may wait.
