@@ -24,6 +24,7 @@ mod http1;
 mod listener;
 pub mod log;
 mod metrics;
+mod overview;
 mod pipeline;
 pub mod ports;
 mod process;

@@ -1,22 +1,12 @@
-//! What is counted: for each core by itself, without locks, and summed when somebody asks.
+//! What is counted: for each core by itself, without locks. [`crate::overview`] sums it when somebody asks.
 
-mod child;
-mod counted;
 mod counter;
-mod endpoint;
-mod family;
-mod machine;
-mod overview;
-mod text;
 
 use std::time::Duration;
 
 use http::Method;
 
-pub(crate) use self::counter::Counter;
-use self::counter::Histogram;
-pub(crate) use self::endpoint::Endpoint;
-pub(crate) use self::overview::Overview;
+pub(crate) use self::counter::{BOUNDS, Counter, Histogram};
 use crate::error::{CLIENT_CLOSED_REQUEST, Reason};
 
 /// What one core has counted since it began. Only the core's own thread may add to it.

@@ -18,7 +18,7 @@ use crate::error::chain;
 use crate::front::Front;
 use crate::hand_over::HandOver;
 use crate::log::Log;
-use crate::metrics::{Endpoint, Overview};
+use crate::overview::{Endpoint, Overview};
 use crate::ports::{Bound, Ports};
 use crate::process::systemd::Notify;
 use crate::process::{self, Reaper, Signals};

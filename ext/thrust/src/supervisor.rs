@@ -36,7 +36,7 @@ use crate::config::Config;
 use crate::control::{Asked, Control};
 use crate::front::Front;
 use crate::hand_over::HandOver;
-use crate::metrics::{Endpoint, Overview};
+use crate::overview::{Endpoint, Overview};
 use crate::process::systemd::Notify;
 use crate::process::{Command, Reaper, Signals, StartError};
 use crate::service::Service;

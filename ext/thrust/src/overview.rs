@@ -3,15 +3,22 @@
 //! A snapshot only reads: no request waits for one, and none is taken unless somebody asks. It always has the same
 //! series; what a client sends can make no new ones.
 
+mod child;
+mod counted;
+mod endpoint;
+mod family;
+mod machine;
+mod text;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use thrust_api::snapshot::{Family, Labels, Sample, Samples, Snapshot};
 
-use super::child::Child;
-use super::family::{counter, family, gauge, labelled};
-use super::{counted, machine};
+use self::child::Child;
+pub(crate) use self::endpoint::Endpoint;
+use self::family::{counter, family, gauge, labelled};
 use crate::core::Carries;
 use crate::front::Front;
 use crate::service::Service;
@@ -112,7 +119,7 @@ fn carrying((carries, count): (Carries, usize)) -> Sample {
 #[cfg(test)]
 impl Overview {
     /// Of a run that serves nobody, with two cores.
-    pub(super) fn for_test() -> Arc<Self> {
+    fn for_test() -> Arc<Self> {
         use crate::config::Config;
         use crate::core::Core;
         use crate::upstream::Target;
@@ -170,7 +177,7 @@ mod tests {
 
     #[test]
     fn every_family_and_every_reason_is_described() {
-        let page = include_str!("../../../../docs/metrics.md");
+        let page = include_str!("../../../docs/metrics.md");
 
         for family in Overview::for_test().snapshot().families {
             assert!(page.contains(&format!("`{}", family.name)), "{}", family.name);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use thrust_api::snapshot::{Family, Sample, Samples};
 
 use super::family::{counter, family, gauge, histogram, labelled, total};
-use super::{Counter, METHODS, Metrics};
 use crate::error::{Reason, Side};
+use crate::metrics::{Counter, METHODS, Metrics};
 
 /// Requests that have ended or not, and how long they took.
 pub(super) fn requests(cores: &[Arc<Metrics>]) -> [Family; 5] {

@@ -2,7 +2,7 @@
 
 use thrust_api::snapshot::{Bucket, Distribution, Family, Labels, Sample, Samples};
 
-use super::counter::{BOUNDS, Counter, Histogram};
+use crate::metrics::{BOUNDS, Counter, Histogram};
 
 /// The sum over all cores.
 pub(super) fn total<'a>(counters: impl Iterator<Item = &'a Counter>) -> u64 {

@@ -5,9 +5,9 @@ use std::time::SystemTime;
 
 use thrust_api::snapshot::Family;
 
-use super::Counter;
 use super::family::{counter, gauge};
 use crate::date::since_1970;
+use crate::metrics::Counter;
 
 /// What is known of the current generation. Only the main thread changes it.
 #[derive(Debug, Default)]
