@@ -41,7 +41,7 @@ pub(crate) struct Core {
     pub(crate) tunnels: TaskTracker,
     /// Where all cores' connections have their seats.
     pub(crate) room: Arc<Room>,
-    /// Asks the connection that has waited longest for its next request to end.
+    /// Asks the connection that has waited longest for its next request to end, or the next that is answered.
     pub(crate) give_way: Notify,
     /// What it counts.
     pub(crate) metrics: Arc<Metrics>,
@@ -98,6 +98,12 @@ impl Core {
     /// Connections that are served, those on their way included.
     pub(crate) fn load(&self) -> usize {
         self.connections.len() + self.event_streams.len() + self.tunnels.len()
+    }
+
+    /// Whether somebody waits outside to whom no idle connection has given way yet; who is told will do it.
+    pub(crate) fn wants_way(&self) -> bool {
+        // Asked only then, because it costs a lock.
+        self.room.is_tight() && std::pin::pin!(self.give_way.notified()).enable()
     }
 
     /// Lets the lines of requests that are still under way say that it was us who ended them.

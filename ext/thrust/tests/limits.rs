@@ -254,6 +254,28 @@ fn whoever_comes_when_as_many_as_may_be_are_connected_waits_until_one_leaves() {
 }
 
 #[test]
+fn who_is_answered_while_others_wait_outside_is_told_that_the_connection_ends() {
+    let target = TestTarget::echoing();
+    let proxy = Launch::before(&target)
+        .env("THRUSTER_MAX_CONNECTIONS", "1")
+        .env("THRUSTER_THREADS", "1")
+        .start();
+    let mut inside = proxy.connect();
+    inside.send("GET / HTTP");
+    let mut outside = proxy.connect();
+    outside.send(GET);
+    proxy.wait_for_log(FULL);
+
+    inside.send("/1.1\r\nHost: a\r\n\r\n");
+
+    // A client that asked again on it would lose that request.
+    let answer = inside.read_message().unwrap();
+    assert_eq!(answer.header("connection").as_deref(), Some("close"));
+    inside.expect_end();
+    assert_eq!(outside.read_message().unwrap().header("connection"), None);
+}
+
+#[test]
 fn of_idle_connections_the_one_that_has_waited_longest_gives_way() {
     let target = TestTarget::echoing();
     let proxy = Launch::before(&target)

@@ -82,7 +82,8 @@ pub(super) async fn send(
         && framing != Framing::UntilClose
         // An upload still under way may never be read to its end, and a client must know before it asks again.
         && link.reading().body_over
-        && !core.draining.is_cancelled();
+        && !core.draining.is_cancelled()
+        && !core.wants_way();
     let persistence = match (keep, facts.version) {
         (false, _) => Persistence::Close,
         (true, Version::HTTP_10) => Persistence::KeepAlive,

@@ -27,6 +27,9 @@ use crate::http1::head::{HeadError, MAX_EMPTY_LINES};
 use crate::http1::request::{self, RequestHead};
 use crate::stream::{Stream, TURN};
 
+/// How long the next request of a client that was just answered may be on its way: a connection that gives way sooner
+/// would lose it. What is busy gives way with an answer.
+const ON_ITS_WAY: Duration = Duration::from_secs(1);
 /// How long a client may keep sending after an answer that closes the connection.
 const LINGER: Duration = Duration::from_secs(30);
 /// How long it may be silent meanwhile.
@@ -102,7 +105,7 @@ async fn next_head(
     let mut in_the_way = std::pin::pin!(async {
         match kept {
             // Told in the order in which they began to wait. Not always: it costs each request a lock.
-            Some(core) if core.room.is_tight() => core.give_way.notified().await,
+            Some(core) if core.room.is_tight() => Box::pin(give_way(core)).await,
             _ => std::future::pending().await,
         }
     });
@@ -141,6 +144,12 @@ async fn next_head(
         Poll::Pending
     })
     .await
+}
+
+/// Returns when the connection is in the way of somebody outside.
+async fn give_way(core: &Core) {
+    tokio::time::sleep(ON_ITS_WAY).await;
+    core.give_way.notified().await;
 }
 
 /// Answers one request.
@@ -255,4 +264,19 @@ async fn linger(link: &Link) {
         }
     })
     .await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_gives_way_only_when_its_next_request_is_not_on_its_way() {
+        let (core, start) = (Core::for_test(), Instant::now());
+        core.give_way.notify_one();
+
+        give_way(&core).await;
+
+        assert_eq!(start.elapsed(), ON_ITS_WAY);
+    }
 }
