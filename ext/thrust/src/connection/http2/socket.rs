@@ -275,6 +275,10 @@ impl hyper::rt::Write for Io {
         let length: usize = slices.iter().map(|slice| slice.len()).sum();
         let mut out = self.socket.out();
         if length <= SMALL && out.gathered.len() + length <= GATHERED {
+            // All at once: growing by and by would copy what is there each time.
+            if out.gathered.capacity() == 0 {
+                out.gathered.reserve(GATHERED);
+            }
             for slice in slices {
                 out.gathered.extend_from_slice(slice);
             }
