@@ -3,8 +3,8 @@
 mod support;
 
 use self::support::stream::{
-    PROTOCOL_ERROR, Told, bad_field, broken, check_table, field, malformed, no_field, overfull, oversized,
-    passes, plain, post, refused, refused_post, trailers,
+    PROTOCOL_ERROR, Told, bad_field, broken, check_table, field, malformed, no_field, overfull, passes,
+    plain, post, refused, refused_post, trailers,
 };
 
 #[test]
@@ -38,7 +38,7 @@ fn a_field_is_a_name_in_lower_case_and_a_value_in_one_line() {
         bad_field("a NUL in a name", "x\0", "b"),
         bad_field("bytes above ASCII in a name", "x\u{e4}", "b"),
         refused(431, "too many", &plain(&[("x", "y"); 128])),
-        oversized("too much", &plain(&[("x", "y".repeat(16_000).as_str()); 5])),
+        refused(431, "too much", &plain(&[("x", "y".repeat(16_000).as_str()); 5])),
     ]);
 }
 

@@ -22,8 +22,6 @@ pub(crate) enum Told {
     Echo(String),
     /// This status, from us.
     Status(u16),
-    /// This status, from the library, which says nothing in the log.
-    Unlogged(u16),
     /// The stream is reset.
     Reset(u32),
     /// The connection ends.
@@ -88,11 +86,6 @@ pub(crate) fn passes(echo: &str, what: &'static str, fields: &[(&str, &str)]) ->
 /// Answered by us.
 pub(crate) fn refused(status: u16, what: &'static str, fields: &[(&str, &str)]) -> Vector {
     with(get(fields), what, Told::Status(status))
-}
-
-/// Larger than the library keeps.
-pub(crate) fn oversized(what: &'static str, fields: &[(&str, &str)]) -> Vector {
-    with(get(fields), what, Told::Unlogged(431))
 }
 
 /// Answered by us, and well.
@@ -231,7 +224,6 @@ fn told(client: &mut Wire, stream: u32) -> Told {
             let text = String::from_utf8_lossy(&body).into_owned();
             return match status.expect("a head before the end") {
                 200 if !text.is_empty() => Told::Echo(text),
-                status if text.is_empty() && status != 200 => Told::Unlogged(status),
                 status => Told::Status(status),
             };
         }
@@ -251,6 +243,8 @@ pub(crate) fn check_table(vectors: &[Vector]) {
 
     let refused = vectors.iter().filter_map(|vector| match vector.told {
         Told::Status(status @ 400..) => Some(u64::from(status)),
+        // Without a request of its own, but with a line.
+        Told::GoAway(_) => Some(400),
         _ => None,
     });
     vector::check_log(&proxy, refused.collect());
