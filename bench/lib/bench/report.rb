@@ -36,7 +36,7 @@ module Bench
 
         #{Host.describe}. #{@settings}.
         CPU per request in µs and its ratio to nginx in the same round: median (min–max). idle: KiB of RSS per connection;
-        start: ms from exec to listening; calm, restart: longest wait of a request in ms.
+        rss: the most MiB it ever had; start: ms from exec to listening; calm, restart: longest wait of a request in ms.
       TEXT
     end
 
