@@ -33,6 +33,8 @@ pub(crate) enum ProxyError {
     HeadSlow(Duration),
     #[error(transparent)]
     Http2Abuse(#[from] Abuse),
+    #[error("the client asked too much of an HTTP/2 connection")]
+    Http2Excess(#[source] hyper::Error),
     #[error("the client broke the rules of HTTP/2")]
     Http2Protocol(#[source] hyper::Error),
     #[error("could not connect to {target}")]
@@ -78,7 +80,9 @@ impl ProxyError {
             Self::Head(error) => error.status(),
             Self::HeadSlow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::Http2Abuse(Abuse::SlowHead(_)) => StatusCode::REQUEST_TIMEOUT,
-            Self::Http2Abuse(Abuse::Frames | Abuse::Abandoned) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Http2Abuse(Abuse::Frames | Abuse::Abandoned) | Self::Http2Excess(_) => {
+                StatusCode::TOO_MANY_REQUESTS
+            }
             Self::Http2Protocol(_) => StatusCode::BAD_REQUEST,
             Self::Connect { .. }
             | Self::TargetClosed { .. }
@@ -117,7 +121,7 @@ impl Failure for ProxyError {
         match self {
             Self::Head(error) => head_reason(*error),
             Self::HeadSlow(_) | Self::Http2Abuse(Abuse::SlowHead(_)) => Reason::HeadSlow,
-            Self::Http2Abuse(Abuse::Frames | Abuse::Abandoned) => Reason::Http2Flood,
+            Self::Http2Abuse(Abuse::Frames | Abuse::Abandoned) | Self::Http2Excess(_) => Reason::Http2Flood,
             Self::Http2Protocol(_) => Reason::Http2Protocol,
             Self::Connect { .. } => Reason::Connect,
             Self::ConnectSlow { .. } => Reason::ConnectSlow,

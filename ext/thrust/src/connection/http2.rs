@@ -79,7 +79,10 @@ pub(super) async fn serve(
             socket.go_away(abuse);
             abuse.into()
         }
-        Ended::Refused(error) => ProxyError::Http2Protocol(error),
+        Ended::Refused(error) => match verdict(&error) {
+            Some(h2::Reason::ENHANCE_YOUR_CALM) => ProxyError::Http2Excess(error),
+            _ => ProxyError::Http2Protocol(error),
+        },
     };
     // No request of its own has the line, and there is nobody to see the page.
     drop(core.pipeline.refuse(&error, &client));
@@ -155,7 +158,7 @@ async fn converse(
         if let Poll::Ready(result) = connection.as_mut().poll(cx) {
             return Poll::Ready(match (socket.abuse(), result) {
                 (Some(abuse), _) => Ended::Misused(abuse),
-                (None, Err(error)) if is_our_verdict(&error) => Ended::Refused(error),
+                (None, Err(error)) if verdict(&error).is_some() => Ended::Refused(error),
                 (None, _) => Ended::Well,
             });
         }
@@ -180,10 +183,12 @@ async fn converse(
     .await
 }
 
-/// Whether it was h2 who found a fault in what the client sent, and not the connection that broke.
-fn is_our_verdict(error: &hyper::Error) -> bool {
-    let cause = error.source().and_then(|cause| cause.downcast_ref::<h2::Error>());
-    cause.is_some_and(|cause| cause.is_library() && cause.is_go_away())
+/// Which fault h2 has found in what the client sent; `None` if the connection broke.
+fn verdict(error: &hyper::Error) -> Option<h2::Reason> {
+    let cause = error.source()?.downcast_ref::<h2::Error>()?;
+    cause
+        .reason()
+        .filter(|_| cause.is_library() && cause.is_go_away())
 }
 
 /// Waits for the end of a request's head that has begun.
