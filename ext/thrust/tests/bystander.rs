@@ -5,24 +5,16 @@
 
 mod support;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::thread;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use self::support::{App, Launch, TestProxy, TestTarget, Wire, eventually, usage};
+use self::support::{App, Bystander, Launch, TestProxy, TestTarget, Wire, usage};
 
 /// The most that the proxy may have had in memory at any time, its own code included; a debug build has much of that.
 const PEAK: u64 = 64 * 1024 * 1024;
-/// How often the bystander must be served once all the others are there.
-const SERVED: usize = 50;
 /// What this process needs: a descriptor for each end of each connection but the proxy's own.
 const DESCRIPTORS: u64 = 4000;
-/// Between two requests of the bystander.
-const PAUSE: Duration = Duration::from_millis(2);
 /// Longer than what any direction of a connection holds.
 const LONG: usize = 100_000_000;
 
@@ -188,7 +180,7 @@ fn beside(what: &str, hostile: impl FnOnce(&TestProxy) -> Vec<Wire>) {
     }
     let target = TestTarget::start(app);
     let proxy = Launch::before(&target).env("THRUSTER_LOG_REQUESTS", "0").start();
-    let bystander = Bystander::start(proxy.port());
+    let bystander = Bystander::start(proxy.port(), |answer| assert_eq!(answer.text(), "GET /bystander"));
 
     bystander.is_served_again();
     let clients = hostile(&proxy);
@@ -234,54 +226,4 @@ fn enough_descriptors() -> bool {
         ..limit
     };
     setrlimit(Resource::Nofile, raised).is_ok() && limit.maximum.is_none_or(|most| most >= DESCRIPTORS)
-}
-
-/// A client that asks again and again, now on a kept connection, now on a new one.
-struct Bystander {
-    served: Arc<AtomicUsize>,
-    stop: Sender<()>,
-    asking: JoinHandle<Duration>,
-}
-
-impl Bystander {
-    fn start(port: u16) -> Self {
-        let (stop, stopped) = channel();
-        let served = Arc::<AtomicUsize>::default();
-        let counted = Arc::clone(&served);
-        let asking = thread::spawn(move || {
-            let mut longest = Duration::ZERO;
-            let mut kept = Wire::connect(port);
-            while stopped.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
-                for is_new in [false, true] {
-                    let asked = Instant::now();
-                    let answer = if is_new {
-                        Wire::connect(port).get("/bystander")
-                    } else {
-                        kept.get("/bystander")
-                    };
-                    assert_eq!(answer.text(), "GET /bystander");
-                    longest = longest.max(asked.elapsed());
-                    counted.fetch_add(1, Ordering::SeqCst);
-                }
-            }
-            longest
-        });
-        Self { served, stop, asking }
-    }
-
-    /// Waits until it was served some more times.
-    fn is_served_again(&self) {
-        let before = self.served.load(Ordering::SeqCst);
-        eventually("the bystander is served", || {
-            assert!(!self.asking.is_finished(), "the bystander was not served");
-            (self.served.load(Ordering::SeqCst) >= before + SERVED).then_some(())
-        });
-    }
-
-    /// How often it was served, and how long it waited at most.
-    fn ends(self) -> (usize, Duration) {
-        drop(self.stop);
-        let longest = self.asking.join().expect("the bystander was always served");
-        (self.served.load(Ordering::SeqCst), longest)
-    }
 }

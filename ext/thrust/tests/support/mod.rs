@@ -11,6 +11,7 @@
 
 pub(crate) mod answer;
 mod attacker;
+mod bystander;
 mod cue;
 pub(crate) mod frames;
 mod installed;
@@ -39,6 +40,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, WaitId, WaitIdOptions, WaitIdStatus, waitid};
 
 pub(crate) use self::attacker::Attacker;
+pub(crate) use self::bystander::Bystander;
 pub(crate) use self::cue::{Cue, Signpost, cue};
 pub(crate) use self::installed::{Installed, THRUST};
 pub(crate) use self::machine::lets_us;
