@@ -306,6 +306,31 @@ fn a_client_that_takes_its_answers_byte_by_byte_as_fast_as_it_can_is_sent_away()
 }
 
 #[test]
+fn a_client_that_makes_room_for_each_small_frame_of_many_answers_gets_them_whole() {
+    const STREAMS: usize = 50;
+    const SIZE: usize = 64 * 1024;
+    const WINDOW: u8 = 128;
+    let target = TestTarget::answering(large_answer(SIZE));
+    let proxy = Launch::before(&target).start();
+    let mut client = frames::connect(&proxy);
+    client.send(frames::frame(frames::SETTINGS, 0, 0, &[0, 4, 0, 0, 0, WINDOW]));
+    (0..STREAMS).for_each(|number| client.send(frames::get(number as u32 * 2 + 1, "/large")));
+
+    let mut taken = 0;
+    while taken < STREAMS * SIZE {
+        let frame = frames::read_frame(&mut client);
+        assert!(!frame.is(frames::GOAWAY), "after {taken} bytes");
+        let length = frame.payload.len();
+        if frame.is(frames::DATA) && length > 0 {
+            taken += length;
+            let room = length as u32;
+            let updates = [0, frame.stream].map(|stream| frames::window_update(stream, room));
+            client.send(updates.concat());
+        }
+    }
+}
+
+#[test]
 fn a_stream_that_its_client_does_not_read_is_reset_while_others_of_the_connection_go_on() {
     let (told, ended) = channel();
     let (go, cue) = support::cue();

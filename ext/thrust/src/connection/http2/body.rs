@@ -151,7 +151,7 @@ impl http_body::Body for Outgoing {
         Poll::Ready(next.map(|frame| {
             frame.map(|frame| {
                 frame.map_data(|bytes| {
-                    let flow = open.given(bytes.len());
+                    let flow = open.given();
                     Piece { bytes, flow }
                 })
             })

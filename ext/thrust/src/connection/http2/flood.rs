@@ -32,8 +32,10 @@ const ABANDONED: Rate = Rate {
 pub(super) const PER_REQUEST: u64 = 10;
 /// What a piece of an answer gives back, and
 pub(super) const PER_PIECE: u64 = 4;
-/// one more for so many bytes of it. A client that takes its answers byte by byte costs more than it gives back.
-pub(super) const BYTES: u64 = 256;
+/// one more for so many bytes that have left. Where many answers share one window, h2 cuts them into frames of a few
+/// hundred bytes, and a client may send two WINDOW_UPDATEs for each. One that takes its answers byte by
+/// byte costs more than it gives back.
+pub(super) const BYTES: u64 = 64;
 
 /// A DATA frame of this length pays for itself. It is h2's bound for small ones.
 const SUBSTANTIAL: usize = 256;

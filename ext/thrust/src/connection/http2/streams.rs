@@ -144,9 +144,9 @@ impl Open {
     }
 
     /// hyper was given a piece of the answer; it asks for the next one once the client has room for this.
-    pub(super) fn given(&mut self, length: usize) -> Arc<Flow> {
+    pub(super) fn given(&mut self) -> Arc<Flow> {
         let streams = &self.flow.streams;
-        streams.earn(PER_PIECE + length as u64 / BYTES);
+        streams.earn(PER_PIECE);
         if !self.flow.waits.swap(true, Ordering::Relaxed) {
             streams.waiting.fetch_add(1, Ordering::Relaxed);
         }
@@ -206,7 +206,9 @@ impl Flow {
     /// Bytes of the answer have left.
     pub(super) fn sent(&self, count: usize) {
         self.sent.fetch_add(count as u64, Ordering::Relaxed);
-        self.streams.sent.fetch_add(count as u64, Ordering::Relaxed);
+        let before = self.streams.sent.fetch_add(count as u64, Ordering::Relaxed);
+        self.streams
+            .earn((before + count as u64) / BYTES - before / BYTES);
     }
 
     /// A frame of the request's body was of use.
@@ -236,6 +238,18 @@ mod tests {
 
         assert_eq!(start.elapsed(), LIMIT * 4);
         assert!(streams.is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_an_answer_gives_back_comes_as_its_bytes_leave_however_they_are_cut() {
+        let streams = Streams::new();
+        let mut open = Streams::open(&streams);
+        let flow = open.given();
+        assert_eq!(streams.take_earned(), PER_REQUEST + PER_PIECE);
+
+        (0..BYTES).for_each(|_| flow.sent(3));
+
+        assert_eq!(streams.take_earned(), 3);
     }
 
     #[tokio::test(start_paused = true)]

@@ -88,7 +88,7 @@ mod tests {
     async fn a_stream_of_which_its_client_takes_nothing_is_given_up_however_much_it_takes_of_others() {
         let streams = Streams::new();
         let (mut stuck, mut moving) = (Streams::open(&streams), Streams::open(&streams));
-        let flows = (stuck.given(100), moving.given(100));
+        let flows = (stuck.given(), moving.given());
         let (mut first, mut second) = (Neglect::new(Some(LIMIT)), Neglect::new(Some(LIMIT)));
         let start = Instant::now();
 
@@ -115,9 +115,9 @@ mod tests {
     async fn a_stream_whose_turn_has_not_come_on_a_slow_line_is_waited_for() {
         let streams = Streams::new();
         let mut others: Vec<_> = (0..99).map(|_| Streams::open(&streams)).collect();
-        let flows: Vec<_> = others.iter_mut().map(|open| open.given(100)).collect();
+        let flows: Vec<_> = others.iter_mut().map(|open| open.given()).collect();
         let mut last = Streams::open(&streams);
-        let flow = last.given(100);
+        let flow = last.given();
         let mut neglect = Neglect::new(Some(LIMIT));
         let mut given_up = async |time| {
             tokio::time::timeout(time, poll_fn(|cx| neglect.poll(&flow, cx)))
@@ -139,7 +139,7 @@ mod tests {
     async fn a_trickle_on_one_stream_does_not_keep_others_waiting_for_ever() {
         let streams = Streams::new();
         let (mut stuck, mut trickling) = (Streams::open(&streams), Streams::open(&streams));
-        let flows = (stuck.given(100), trickling.given(100));
+        let flows = (stuck.given(), trickling.given());
         let mut neglect = Neglect::new(Some(LIMIT));
         let start = Instant::now();
 
@@ -161,7 +161,7 @@ mod tests {
     async fn a_stream_that_waits_for_the_app_is_not_its_clients_fault() {
         let streams = Streams::new();
         let mut open = Streams::open(&streams);
-        let flow = open.given(100);
+        let flow = open.given();
         open.asked();
         let mut neglect = Neglect::new(Some(LIMIT));
 
