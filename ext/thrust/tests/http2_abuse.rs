@@ -414,6 +414,7 @@ fn a_connection_that_only_pings_is_idle_nevertheless() {
 
     let since = Instant::now();
     while client.try_send(&frames::frame(frames::PING, 0, 0, &[1; 8])) && since.elapsed() < DEADLINE {
+        // The pace of one that keeps its connection alive; faster would be a flood.
         thread::sleep(Duration::from_millis(50));
     }
 
