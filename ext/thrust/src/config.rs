@@ -171,6 +171,7 @@ impl Config {
         let written = settings::Written {
             environment,
             options: Vec::new(),
+            pushed: settings::Pushed::new(),
             cores: 2,
         };
         Self::from(&Settings::read(&written).expect("the environment has no faults"))

@@ -18,7 +18,7 @@ use thrust::{
     server::{self, Origin},
     trial,
 };
-use thrust_api::settings::{Settings, Written};
+use thrust_api::settings::{Pushed, Settings, Written};
 
 fn main() -> ExitCode {
     let mut arguments: Vec<_> = env::args_os().collect();
@@ -106,6 +106,7 @@ fn settings(options: Options) -> Option<Settings> {
     match Settings::read(&Written {
         environment: env::vars_os().collect(),
         options,
+        pushed: Pushed::new(),
         cores,
     }) {
         Ok(settings) => {

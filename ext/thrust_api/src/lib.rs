@@ -2,6 +2,8 @@
 
 pub mod address;
 pub mod client;
+pub mod field;
+pub mod mapping;
 pub mod message;
 pub mod network;
 mod path;

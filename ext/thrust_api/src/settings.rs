@@ -12,10 +12,10 @@ mod row;
 mod table;
 mod value;
 
-pub use choice::{BootMode, LogFormat, LogLevel};
+pub use choice::{BootMode, LogFormat, LogLevel, SendfileHeader};
 pub use kind::Kind;
 pub use problem::{Fault, Rejection, Warning};
-pub use read::Written;
+pub use read::{Pushed, Written};
 pub use row::{DefaultValue, Names, PREFIX, Setting, State, SwitchedOnBy, When};
 pub use table::*;
 pub use value::Value;
@@ -23,6 +23,8 @@ pub use value::Value;
 use std::{fmt, net::IpAddr, time::Duration};
 
 use crate::address::{BindAddress, TargetAddress};
+use crate::field::Field;
+use crate::mapping::Mapping;
 use crate::network::Networks;
 use crate::pattern::{PathPattern, StatusPattern};
 use crate::units::{ByteSize, Port, Seconds};
@@ -32,6 +34,8 @@ use crate::units::{ByteSize, Port, Seconds};
 pub enum Source {
     /// Nobody said anything.
     Default,
+    /// The app has pushed it, once Rails had booted.
+    Rails,
     /// The environment variable of this name.
     Environment(String),
     /// The command-line option of this name, such as `--http-port`.
@@ -53,6 +57,7 @@ pub struct Entry {
 #[derive(Clone, Debug)]
 pub struct Settings {
     entries: Vec<Entry>,
+    written: Written,
     /// What the operator should hear about.
     pub warnings: Vec<Warning>,
 }
@@ -62,7 +67,7 @@ impl Source {
     pub fn name(&self) -> Option<&str> {
         match self {
             Self::Environment(name) | Self::CommandLine(name) => Some(name),
-            Self::Default => None,
+            Self::Default | Self::Rails => None,
         }
     }
 }
@@ -71,6 +76,7 @@ impl fmt::Display for Source {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => formatter.write_str("default"),
+            Self::Rails => formatter.write_str("Rails"),
             Self::Environment(name) => write!(formatter, "environment {name}"),
             Self::CommandLine(name) => write!(formatter, "option {name}"),
         }
@@ -247,6 +253,50 @@ impl Settings {
                 value: Value::StatusPatterns(patterns),
                 ..
             } => patterns,
+            entry => wrong_kind(entry),
+        }
+    }
+
+    /// A list of texts.
+    pub fn list(&self, setting: &Setting) -> &[String] {
+        match self.entry(setting) {
+            Entry {
+                value: Value::List(items),
+                ..
+            } => items,
+            entry => wrong_kind(entry),
+        }
+    }
+
+    /// Fields of an answer.
+    pub fn fields(&self, setting: &Setting) -> &[Field] {
+        match self.entry(setting) {
+            Entry {
+                value: Value::Fields(fields),
+                ..
+            } => fields,
+            entry => wrong_kind(entry),
+        }
+    }
+
+    /// Mappings of paths.
+    pub fn mappings(&self, setting: &Setting) -> &[Mapping] {
+        match self.entry(setting) {
+            Entry {
+                value: Value::Mappings(mappings),
+                ..
+            } => mappings,
+            entry => wrong_kind(entry),
+        }
+    }
+
+    /// THRUSTER_SENDFILE_HEADER.
+    pub fn sendfile_header(&self) -> SendfileHeader {
+        match self.entry(&SENDFILE_HEADER) {
+            Entry {
+                value: Value::SendfileHeader(header),
+                ..
+            } => *header,
             entry => wrong_kind(entry),
         }
     }

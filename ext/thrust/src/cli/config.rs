@@ -38,7 +38,7 @@ struct Report<'a> {
 struct Row<'a> {
     name: &'a str,
     value: Value,
-    /// `default`, `environment` or `option`.
+    /// `default`, `rails`, `environment` or `option`.
     source: &'a str,
     /// The variable or option that gave the value.
     given_by: Option<&'a str>,
@@ -113,6 +113,7 @@ fn line(cells: [&str; 4], [first, second, third]: [usize; 3]) -> String {
 fn row(entry: &Entry) -> Row<'_> {
     let (source, given_by) = match &entry.source {
         Source::Default => ("default", None),
+        Source::Rails => ("rails", None),
         Source::Environment(name) => ("environment", Some(name.as_str())),
         Source::CommandLine(name) => ("option", Some(name.as_str())),
     };
@@ -129,7 +130,7 @@ fn row(entry: &Entry) -> Row<'_> {
 
 #[cfg(test)]
 mod tests {
-    use thrust_api::settings::{TABLE, Written};
+    use thrust_api::settings::{Pushed, TABLE, Written};
 
     use super::*;
 
@@ -141,6 +142,7 @@ mod tests {
         Settings::read(&Written {
             environment,
             options: Vec::new(),
+            pushed: Pushed::new(),
             cores: 1,
         })
         .unwrap()

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
-use thrust_api::settings::{Settings, TABLE, Written};
+use thrust_api::settings::{Pushed, Settings, TABLE, Written};
 
 use crate::config::Config;
 
@@ -46,6 +46,7 @@ fn written(input: &[u8]) -> Written {
     let mut written = Written {
         environment: BTreeMap::new(),
         options: Vec::new(),
+        pushed: Pushed::new(),
         cores: input.len() % 64 + 1,
     };
     for line in input.split(|byte| *byte == b'\n') {

@@ -42,6 +42,22 @@ pub enum BootMode {
     Late,
 }
 
+/// The field of an answer that names a file to send in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum SendfileHeader {
+    /// A path in the file system.
+    #[serde(rename = "X-Sendfile")]
+    XSendfile,
+    /// A path that is mapped to one, as nginx does.
+    #[serde(rename = "X-Accel-Redirect")]
+    XAccelRedirect,
+}
+
+pub(super) const SENDFILE_HEADERS: &[(&str, SendfileHeader)] = &[
+    ("X-Sendfile", SendfileHeader::XSendfile),
+    ("X-Accel-Redirect", SendfileHeader::XAccelRedirect),
+];
+
 pub(super) const LOG_FORMATS: &[(&str, LogFormat)] = &[
     ("auto", LogFormat::Auto),
     ("text", LogFormat::Text),

@@ -3,8 +3,10 @@
 use std::{fmt, str::FromStr};
 
 use super::Value;
-use super::choice::{BOOT_MODES, LOG_FORMATS, LOG_LEVELS, SWITCHES, one_of, pick};
+use super::choice::{BOOT_MODES, LOG_FORMATS, LOG_LEVELS, SENDFILE_HEADERS, SWITCHES, one_of, pick};
 use crate::address::{BindAddress, parse_host_field};
+use crate::field::Field;
+use crate::mapping::Mapping;
 use crate::path;
 use crate::pattern::PatternError;
 use crate::units::{self, UnitError};
@@ -42,6 +44,8 @@ pub enum Kind {
     LogLevel,
     /// One of [`BootMode`].
     BootMode,
+    /// One of [`SendfileHeader`], whatever its case.
+    SendfileHeader,
     /// Addresses to listen on, separated by commas; may be empty.
     Addresses,
     /// An IP address to listen on; may be empty.
@@ -58,6 +62,10 @@ pub enum Kind {
     PathPatterns,
     /// Patterns of statuses separated by commas; may be empty.
     StatusPatterns,
+    /// Fields of an answer, one on each line; may be empty.
+    Fields,
+    /// Mappings of paths to directories, separated by commas; may be empty.
+    Mappings,
     /// What stands in a request's `Host`.
     Host,
     /// A file or directory; may be empty.
@@ -103,6 +111,11 @@ impl Kind {
             Self::BootMode => pick(BOOT_MODES, text)
                 .map(Value::BootMode)
                 .ok_or_else(|| one_of(BOOT_MODES)),
+            Self::SendfileHeader => SENDFILE_HEADERS
+                .iter()
+                .find(|(word, _)| word.eq_ignore_ascii_case(text))
+                .map(|(_, header)| Value::SendfileHeader(*header))
+                .ok_or_else(|| one_of(SENDFILE_HEADERS)),
             Self::Addresses => addresses(text).map(Value::Addresses),
             Self::Ip if text.is_empty() => Ok(Value::Ip(None)),
             Self::Ip => text
@@ -112,6 +125,8 @@ impl Kind {
             Self::Networks => text.parse().map(Value::Networks).map_err(describe),
             Self::PathPatterns => patterns(text).map(Value::PathPatterns),
             Self::StatusPatterns => patterns(text).map(Value::StatusPatterns),
+            Self::Fields => fields(text).map(Value::Fields),
+            Self::Mappings => mappings(text).map(Value::Mappings),
             Self::Target if text.is_empty() => Ok(Value::Target(None)),
             Self::Target => text
                 .parse()
@@ -144,6 +159,8 @@ impl Kind {
                 | Self::Networks
                 | Self::PathPatterns
                 | Self::StatusPatterns
+                | Self::Fields
+                | Self::Mappings
                 | Self::Target
                 | Self::RequestPath
                 | Self::RequestTarget
@@ -170,6 +187,9 @@ impl Kind {
             Self::Networks => "NETWORKS",
             Self::PathPatterns => "PATHS",
             Self::StatusPatterns => "STATUSES",
+            Self::SendfileHeader => "X-Sendfile|X-Accel-Redirect",
+            Self::Fields => "FIELDS",
+            Self::Mappings => "MAPPINGS",
             Self::Target => "http://HOST:PORT|unix:PATH",
             Self::Host => "HOST",
             Self::RequestPath | Self::RequestTarget | Self::Path => "PATH",
@@ -200,6 +220,17 @@ fn addresses(text: &str) -> Result<Vec<BindAddress>, String> {
 fn patterns<P: FromStr<Err = PatternError>>(text: &str) -> Result<Vec<P>, String> {
     let pattern = |item: String| item.parse().map_err(|error| format!("{item:?} is none: {error}"));
     items(text).into_iter().map(pattern).collect()
+}
+
+fn fields(text: &str) -> Result<Vec<Field>, String> {
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    let field = |line: &str| line.parse().map_err(|error| format!("{line:?} is none: {error}"));
+    lines.map(field).collect()
+}
+
+fn mappings(text: &str) -> Result<Vec<Mapping>, String> {
+    let mapping = |item: String| item.parse().map_err(|error| format!("{item:?} is none: {error}"));
+    items(text).into_iter().map(mapping).collect()
 }
 
 /// Each port that may be any is another one.
@@ -307,6 +338,34 @@ mod tests {
             parse(Kind::PathPatterns, "/up,assets")
                 .unwrap_err()
                 .starts_with("\"assets\" is none: a path begins with /")
+        );
+    }
+
+    #[test]
+    fn fields_are_a_list_of_lines_and_mappings_one_of_commas() {
+        let parse = |kind: Kind, text| kind.parse(text).map(|value| value.to_string());
+
+        assert_eq!(
+            parse(Kind::Fields, "A: b, c\n\n  \nD: e\n").as_deref(),
+            Ok("A: b, c\nD: e")
+        );
+        assert!(
+            parse(Kind::Fields, "A: b\nC")
+                .unwrap_err()
+                .starts_with("\"C\" is none: a field is")
+        );
+        assert_eq!(
+            parse(Kind::Mappings, "/a=/b, /c=/d").as_deref(),
+            Ok("/a=/b,/c=/d")
+        );
+        assert!(
+            parse(Kind::Mappings, "/a")
+                .unwrap_err()
+                .starts_with("\"/a\" is none: a mapping is")
+        );
+        assert_eq!(
+            parse(Kind::SendfileHeader, "x-accel-redirect").as_deref(),
+            Ok("X-Accel-Redirect")
         );
     }
 

@@ -1,7 +1,7 @@
 //! Variables that are no setting: those that belong to other parts of the program, words of the dialect that
 //! have no row, and slips of the pen.
 
-use super::{PREFIX, TABLE, TLS_DOMAIN, Warning};
+use super::{PREFIX, Setting, TABLE, TLS_DOMAIN, Warning};
 
 /// What the dialect's variables begin with.
 const DIALECT_PREFIX: &str = "THRUST_";
@@ -9,17 +9,16 @@ const DIALECT_PREFIX: &str = "THRUST_";
 /// The dialect's switch for HTTP/2 on TLS; with certificates beside it, it asks for TLS.
 pub(super) const DIALECT_HTTP2: &str = "THRUST_HTTP2";
 
-/// The dialect's name for the header that names files to send.
-pub(super) const DIALECT_SENDFILE: &str = "THRUST_SEND_FILE_HEADER";
-
 /// What the launcher, the installer, the proxy and the app tell each other; no settings of the proxy.
-const BELONG_TO_OTHERS: [&str; 6] = [
+const BELONG_TO_OTHERS: [&str; 8] = [
     "THRUSTER_EXECUTABLE",
     "THRUSTER_BUILD",
     "THRUSTER_LAUNCHER",
     "THRUSTER_HANDOVER",
     "THRUSTER_CONTROL_SOCKET",
     "THRUSTER_TARGET_SOCKET",
+    "THRUSTER_RAILS_ENABLED",
+    "THRUSTER_COMPRESS_ASSETS_ENABLED",
 ];
 
 /// Thruster's name for TLS_DOMAIN up to 0.1.3.
@@ -41,7 +40,7 @@ pub(super) fn check(name: &str) -> Option<Warning> {
     }
     Some(Warning::Unknown {
         name: name.to_owned(),
-        nearest: nearest(rest),
+        nearest: nearest(rest).map(Setting::variable),
     })
 }
 
@@ -50,25 +49,25 @@ fn is_known(name: &str) -> bool {
     let is_dialect = |name| TABLE.iter().any(|setting| setting.dialect == Some(name));
     name.strip_prefix(PREFIX).is_some_and(is_setting)
         || is_dialect(name)
-        || [DIALECT_HTTP2, DIALECT_SENDFILE].contains(&name)
+        || name == DIALECT_HTTP2
         || BELONG_TO_OTHERS.contains(&name)
 }
 
 /// The setting that has this name as its last word or words, or whose name is at most a third wrong.
-fn nearest(rest: &str) -> Option<String> {
+pub(super) fn nearest(rest: &str) -> Option<&'static Setting> {
     let rest = rest.to_ascii_uppercase();
     let ending = format!("_{rest}");
     let by_ending = TABLE
-        .iter()
+        .into_iter()
         .find(|setting| !rest.is_empty() && setting.name.ends_with(&ending));
     let by_slip = || {
         let (distance, setting) = TABLE
-            .iter()
+            .into_iter()
             .map(|setting| (distance(&rest, setting.name), setting))
             .min_by_key(|(distance, _)| *distance)?;
         (distance <= rest.len() / 3).then_some(setting)
     };
-    by_ending.or_else(by_slip).map(|setting| setting.variable())
+    by_ending.or_else(by_slip)
 }
 
 /// Changes that turn one name into the other: a byte put in, taken out, replaced, or swapped with its neighbour.
@@ -165,6 +164,8 @@ mod tests {
             "THRUSTER_HANDOVER",
             "THRUSTER_CONTROL_SOCKET",
             "THRUSTER_TARGET_SOCKET",
+            "THRUSTER_RAILS_ENABLED",
+            "THRUSTER_COMPRESS_ASSETS_ENABLED",
             "THRUST_WORKER_PORT",
             "THRUST_HTTP2",
             "HTTP_PORT",

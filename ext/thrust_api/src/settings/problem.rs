@@ -31,6 +31,22 @@ pub enum Fault {
         /// The one with the port.
         port: String,
     },
+    /// What an app may not push, because it is needed before there is one.
+    #[error("{name} is needed before Rails runs; set {variable} in the environment instead")]
+    NotLive {
+        /// What was pushed.
+        name: String,
+        /// The variable that gives it.
+        variable: String,
+    },
+    /// What an app has pushed, and is none of ours.
+    #[error("{}", not_a_setting(name, nearest.as_deref()))]
+    Unknown {
+        /// What was pushed.
+        name: String,
+        /// The real name that looks most like it.
+        nearest: Option<String>,
+    },
     /// TLS, which this version does not serve.
     #[error(
         "{name} asks for TLS, which this version does not serve yet; plain HTTP in its place would be unsafe, \
@@ -40,6 +56,20 @@ pub enum Fault {
         /// The variable or option.
         name: String,
     },
+}
+
+impl Fault {
+    /// The variable, option or pushed name that it is about.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Malformed { name, .. }
+            | Self::NotText { name }
+            | Self::NotLive { name, .. }
+            | Self::Unknown { name, .. }
+            | Self::TlsNotBuilt { name } => name,
+            Self::TargetTwice { target, .. } => target,
+        }
+    }
 }
 
 /// Something odd that does not stop the start.
@@ -79,21 +109,16 @@ impl fmt::Display for Warning {
                     "{name} has no effect: this version does not do what it asks for yet"
                 )
             }
-            Self::Unknown {
-                name,
-                nearest: Some(nearest),
-            } => {
-                let name = name.escape_debug();
-                write!(formatter, "{name} is not a setting; did you mean {nearest}?")
-            }
-            Self::Unknown { name, nearest: None } => {
-                let name = name.escape_debug();
-                write!(
-                    formatter,
-                    "{name} is not a setting; `thrust config` lists those there are"
-                )
-            }
+            Self::Unknown { name, nearest } => formatter.write_str(&not_a_setting(name, nearest.as_deref())),
         }
+    }
+}
+
+fn not_a_setting(name: &str, nearest: Option<&str>) -> String {
+    let name = name.escape_debug();
+    match nearest {
+        Some(nearest) => format!("{name} is not a setting; did you mean {nearest}?"),
+        None => format!("{name} is not a setting; `thrust config` lists those there are"),
     }
 }
 

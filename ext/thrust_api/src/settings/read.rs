@@ -2,7 +2,8 @@
 //!
 //! For each setting the first of these that exists decides, even if it is malformed: the option, `THRUSTER_NAME`,
 //! the dialect's name, and for thruster's own settings `NAME`. A malformed bare variable may be meant for another
-//! program, so it is a warning; all else that is malformed was meant for us, and is a fault.
+//! program, so it is a warning; all else that is malformed was meant for us, and is a fault. Where nobody has said
+//! anything, what the app has pushed holds before the default.
 
 use std::{
     collections::BTreeMap,
@@ -11,8 +12,11 @@ use std::{
 
 use super::{
     DefaultValue, Entry, Fault, HTTP_PORT, Kind, Names, Rejection, Setting, Settings, Source, State, TABLE,
-    TARGET, TARGET_PORT, Value, Warning, names,
+    TARGET, TARGET_PORT, Value, Warning, When, names,
 };
+
+/// What the app has pushed: settings by their names in lower case, each written as in the environment.
+pub type Pushed = BTreeMap<String, String>;
 
 /// All that settings are read from.
 #[derive(Clone, Debug)]
@@ -21,6 +25,8 @@ pub struct Written {
     pub environment: BTreeMap<OsString, OsString>,
     /// The options of the command line.
     pub options: Vec<(&'static Setting, OsString)>,
+    /// What the app has pushed; empty until it has.
+    pub pushed: Pushed,
     /// How many cores this machine lets us use.
     pub cores: usize,
 }
@@ -42,15 +48,25 @@ impl Settings {
     pub fn read(written: &Written) -> Result<Self, Rejection> {
         let mut settings = Self {
             entries: Vec::with_capacity(TABLE.len()),
+            written: written.clone(),
             warnings: Vec::new(),
         };
-        let mut faults = Vec::new();
+        let mut faults: Vec<_> = written
+            .pushed
+            .keys()
+            .filter_map(|name| unpushable(name))
+            .collect();
 
         for setting in TABLE {
+            // What was pushed is looked at in any case: who has made a mistake should hear of it.
+            let pushed = written
+                .find_pushed(setting)
+                .and_then(|found| settings.accept(setting, &found, &mut faults));
             let entry = match written.find(setting) {
                 Some(found) => settings.accept(setting, &found, &mut faults),
                 None => None,
             };
+            let entry = entry.or(pushed);
             let entry = entry.unwrap_or_else(|| settings.default_of(setting, written.cores));
             settings.entries.push(entry);
         }
@@ -72,6 +88,23 @@ impl Settings {
         }
     }
 
+    /// The same with what the app has pushed now, in the place of what it pushed before.
+    ///
+    /// # Errors
+    ///
+    /// All the faults there are in what was pushed.
+    pub fn with_pushed(&self, pushed: Pushed) -> Result<Self, Rejection> {
+        Self::read(&Written {
+            pushed,
+            ..self.written.clone()
+        })
+    }
+
+    /// What the app has pushed.
+    pub fn pushed(&self) -> &Pushed {
+        &self.written.pushed
+    }
+
     /// Takes a value over, or says what is wrong with it and leaves the default.
     fn accept(
         &mut self,
@@ -79,7 +112,10 @@ impl Settings {
         found: &Found<'_>,
         faults: &mut Vec<Fault>,
     ) -> Option<Entry> {
-        let name = found.source.name().unwrap_or_default().to_owned();
+        let name = match found.source {
+            Source::Rails => setting.pushed_name(),
+            ref source => source.name().unwrap_or_default().to_owned(),
+        };
         let is_option = matches!(found.source, Source::CommandLine(_));
         if found.text.is_empty() && !setting.kind.takes_empty() && !is_option {
             return None;
@@ -146,11 +182,6 @@ impl Settings {
     fn heed_dialect(&mut self, written: &Written, faults: &mut Vec<Fault>) {
         let is_set = |name: &str| written.variable(name).is_some_and(|text| !text.is_empty());
 
-        if is_set(names::DIALECT_SENDFILE) {
-            self.warnings.push(Warning::NotBuilt {
-                name: names::DIALECT_SENDFILE.to_owned(),
-            });
-        }
         if let Some(text) = written
             .variable(names::DIALECT_HTTP2)
             .filter(|text| !text.is_empty())
@@ -201,10 +232,35 @@ impl Written {
             .or_else(|| by_variable(self.port_of_the_platform(setting)?, false))
     }
 
+    fn find_pushed(&self, setting: &Setting) -> Option<Found<'_>> {
+        let text = self.pushed.get(&setting.pushed_name())?;
+        (setting.when == When::Live).then_some(Found {
+            source: Source::Rails,
+            text: OsStr::new(text),
+            ours: true,
+        })
+    }
+
     /// In the dialect the app's port has a name of its own, so an inherited PORT is the one to listen on.
     fn port_of_the_platform(&self, setting: &Setting) -> Option<&'static str> {
         let dialect = self.variable(TARGET_PORT.dialect?)?;
         (setting.name == HTTP_PORT.name && !dialect.is_empty()).then_some("PORT")
+    }
+}
+
+/// Why an app may not push what has this name.
+fn unpushable(name: &str) -> Option<Fault> {
+    let name = name.to_owned();
+    match TABLE.iter().find(|setting| setting.pushed_name() == name) {
+        Some(setting) if setting.when == When::Start => Some(Fault::NotLive {
+            name,
+            variable: setting.variable(),
+        }),
+        Some(_) => None,
+        None => {
+            let nearest = names::nearest(&name).map(Setting::pushed_name);
+            Some(Fault::Unknown { name, nearest })
+        }
     }
 }
 

@@ -157,6 +157,11 @@ impl Setting {
         self.name.to_ascii_lowercase().replace('_', "-")
     }
 
+    /// The name under which an app pushes it: `http_port`.
+    pub fn pushed_name(&self) -> String {
+        self.name.to_ascii_lowercase()
+    }
+
     /// Whether this version does what it asks.
     pub fn is_built(&self) -> bool {
         self.state == State::Built

@@ -349,6 +349,14 @@ pub static LOG_SKIP_STATUSES: Setting = Setting::ours(
     "Statuses whose requests get no log line, such as 404 or, for all of a class, 2xx",
 );
 
+pub static FILTER_PARAMETERS: Setting = Setting::ours(
+    "FILTER_PARAMETERS",
+    Kind::List,
+    DefaultValue::Fixed("passw,email,secret,token,_key,crypt,salt,certificate,otp,ssn,cvv,cvc"),
+    When::Live,
+    "Parameters whose values are kept out of the log: those with one of these in their name, whatever its case; * for all",
+);
+
 pub static METRICS_PORT: Setting = Setting::ours(
     "METRICS_PORT",
     Kind::OptionalPort,
@@ -420,6 +428,79 @@ pub static X_SENDFILE_ENABLED: Setting = Setting::thruster(
 )
 .not_built(SwitchedOnBy::On);
 
+pub static SENDFILE_HEADER: Setting = Setting::ours(
+    "SENDFILE_HEADER",
+    Kind::SendfileHeader,
+    DefaultValue::Fixed("X-Sendfile"),
+    When::Live,
+    "Field of an answer that names the file to send in its place",
+)
+.dialect("THRUST_SEND_FILE_HEADER")
+.not_built(SwitchedOnBy::Nothing);
+
+pub static SENDFILE_ROOTS: Setting = Setting::ours(
+    "SENDFILE_ROOTS",
+    Kind::List,
+    DefaultValue::Fixed(""),
+    When::Live,
+    "Directories that such a file must be in; empty for any, but not in /proc, /sys and /dev",
+)
+.not_built(SwitchedOnBy::Nothing);
+
+pub static SENDFILE_MAPPINGS: Setting = Setting::ours(
+    "SENDFILE_MAPPINGS",
+    Kind::Mappings,
+    DefaultValue::Fixed(""),
+    When::Live,
+    "Directories that stand behind the paths in X-Accel-Redirect, such as /private=/srv/files",
+)
+.not_built(SwitchedOnBy::Nothing);
+
+pub static PUBLIC_PATH: Setting = Setting::ours(
+    "PUBLIC_PATH",
+    Kind::Path,
+    DefaultValue::Fixed(""),
+    When::Live,
+    "Directory whose files we send without asking the app; empty for none",
+)
+.not_built(SwitchedOnBy::Nothing);
+
+pub static PUBLIC_INDEX: Setting = Setting::ours(
+    "PUBLIC_INDEX",
+    Kind::Text,
+    DefaultValue::Fixed("index"),
+    When::Live,
+    "Name, without .html, of the page that stands for a directory in it",
+)
+.not_built(SwitchedOnBy::Nothing);
+
+pub static PUBLIC_HEADERS: Setting = Setting::ours(
+    "PUBLIC_HEADERS",
+    Kind::Fields,
+    DefaultValue::Fixed(""),
+    When::Live,
+    "Fields of every answer with a file from it, one on each line, such as Cache-Control: public, max-age=3600",
+)
+.not_built(SwitchedOnBy::Nothing);
+
+pub static ASSETS_PREFIX: Setting = Setting::ours(
+    "ASSETS_PREFIX",
+    Kind::RequestPath,
+    DefaultValue::Fixed("/assets"),
+    When::Live,
+    "Path below which files with a digest in their name never change; empty for none",
+)
+.not_built(SwitchedOnBy::Nothing);
+
+pub static RELATIVE_URL_ROOT: Setting = Setting::ours(
+    "RELATIVE_URL_ROOT",
+    Kind::RequestPath,
+    DefaultValue::Fixed(""),
+    When::Live,
+    "Path that the app and its public files live under; empty for the top",
+)
+.not_built(SwitchedOnBy::Nothing);
+
 pub static TLS_DOMAIN: Setting = Setting::thruster(
     "TLS_DOMAIN",
     Kind::List,
@@ -477,7 +558,7 @@ pub static STORAGE_PATH: Setting = Setting::thruster(
 .not_built(SwitchedOnBy::Nothing);
 
 /// Every setting, in the order in which people meet them.
-pub static TABLE: [&Setting; 51] = [
+pub static TABLE: [&Setting; 60] = [
     &HTTP_PORT,
     &BIND,
     &TARGET_PORT,
@@ -491,6 +572,7 @@ pub static TABLE: [&Setting; 51] = [
     &LOG_LEVEL,
     &LOG_SKIP_PATHS,
     &LOG_SKIP_STATUSES,
+    &FILTER_PARAMETERS,
     &METRICS_PORT,
     &METRICS_BIND,
     &H2C_ENABLED,
@@ -523,6 +605,14 @@ pub static TABLE: [&Setting; 51] = [
     &GZIP_COMPRESSION_DISABLE_ON_AUTH,
     &GZIP_COMPRESSION_JITTER,
     &X_SENDFILE_ENABLED,
+    &SENDFILE_HEADER,
+    &SENDFILE_ROOTS,
+    &SENDFILE_MAPPINGS,
+    &PUBLIC_PATH,
+    &PUBLIC_INDEX,
+    &PUBLIC_HEADERS,
+    &ASSETS_PREFIX,
+    &RELATIVE_URL_ROOT,
     &TLS_DOMAIN,
     &HTTPS_PORT,
     &ACME_DIRECTORY,

@@ -4,9 +4,14 @@ use std::{fmt, net::IpAddr, time::Duration};
 
 use serde::{Serialize, Serializer};
 
-use super::choice::{BOOT_MODES, BootMode, LOG_FORMATS, LOG_LEVELS, LogFormat, LogLevel, word};
+use super::choice::{
+    BOOT_MODES, BootMode, LOG_FORMATS, LOG_LEVELS, LogFormat, LogLevel, SENDFILE_HEADERS, SendfileHeader,
+    word,
+};
 use super::kind::NO_PORT;
 use crate::address::{BindAddress, TargetAddress};
+use crate::field::Field;
+use crate::mapping::Mapping;
 use crate::network::Networks;
 use crate::pattern::{PathPattern, StatusPattern};
 use crate::units::{self, ByteSize, Port, Seconds};
@@ -34,6 +39,8 @@ pub enum Value {
     LogLevel(LogLevel),
     /// Of [`super::Kind::BootMode`].
     BootMode(BootMode),
+    /// Of [`super::Kind::SendfileHeader`].
+    SendfileHeader(SendfileHeader),
     /// Of [`super::Kind::Addresses`].
     Addresses(Vec<BindAddress>),
     /// Of [`super::Kind::Ip`].
@@ -44,6 +51,10 @@ pub enum Value {
     PathPatterns(Vec<PathPattern>),
     /// Of [`super::Kind::StatusPatterns`].
     StatusPatterns(Vec<StatusPattern>),
+    /// Of [`super::Kind::Fields`].
+    Fields(Vec<Field>),
+    /// Of [`super::Kind::Mappings`].
+    Mappings(Vec<Mapping>),
     /// Of [`super::Kind::Target`].
     Target(Option<TargetAddress>),
     /// Of every other kind that is a text.
@@ -67,11 +78,17 @@ impl fmt::Display for Value {
             Self::LogFormat(format) => formatter.write_str(word(LOG_FORMATS, *format)),
             Self::LogLevel(level) => formatter.write_str(word(LOG_LEVELS, *level)),
             Self::BootMode(mode) => formatter.write_str(word(BOOT_MODES, *mode)),
+            Self::SendfileHeader(header) => formatter.write_str(word(SENDFILE_HEADERS, *header)),
             Self::Addresses(addresses) => formatter.write_str(&join(addresses)),
             Self::Ip(Some(address)) => address.fmt(formatter),
             Self::Networks(networks) => networks.fmt(formatter),
             Self::PathPatterns(patterns) => formatter.write_str(&join(patterns)),
             Self::StatusPatterns(patterns) => formatter.write_str(&join(patterns)),
+            Self::Fields(fields) => {
+                let lines: Vec<_> = fields.iter().map(ToString::to_string).collect();
+                formatter.write_str(&lines.join("\n"))
+            }
+            Self::Mappings(mappings) => formatter.write_str(&join(mappings)),
             Self::Target(Some(target)) => target.fmt(formatter),
             Self::Ip(None) | Self::Target(None) => Ok(()),
             Self::Text(text) => formatter.write_str(text),
@@ -94,11 +111,14 @@ impl Serialize for Value {
             Self::LogFormat(format) => format.serialize(serializer),
             Self::LogLevel(level) => level.serialize(serializer),
             Self::BootMode(mode) => mode.serialize(serializer),
+            Self::SendfileHeader(header) => header.serialize(serializer),
             Self::Addresses(addresses) => addresses.serialize(serializer),
             Self::Ip(address) => address.serialize(serializer),
             Self::Networks(networks) => networks.serialize(serializer),
             Self::PathPatterns(patterns) => patterns.serialize(serializer),
             Self::StatusPatterns(patterns) => patterns.serialize(serializer),
+            Self::Fields(fields) => fields.serialize(serializer),
+            Self::Mappings(mappings) => mappings.serialize(serializer),
             Self::Target(target) => target.serialize(serializer),
             Self::Text(text) => serializer.serialize_str(text),
             Self::List(items) => items.serialize(serializer),
@@ -138,5 +158,8 @@ mod tests {
         assert_eq!(json(Kind::PathPatterns, "/a/*"), r#"["/a/*"]"#);
         assert_eq!(json(Kind::StatusPatterns, "2xx,404"), r#"["2xx","404"]"#);
         assert_eq!(json(Kind::List, "a,b"), r#"["a","b"]"#);
+        assert_eq!(json(Kind::Fields, "A: b"), r#"["A: b"]"#);
+        assert_eq!(json(Kind::Mappings, "/a=/b"), r#"["/a=/b"]"#);
+        assert_eq!(json(Kind::SendfileHeader, "x-sendfile"), "\"X-Sendfile\"");
     }
 }

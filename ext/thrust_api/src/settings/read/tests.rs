@@ -13,6 +13,7 @@ fn written(environment: &[(&str, &str)]) -> Written {
     Written {
         environment,
         options: Vec::new(),
+        pushed: Pushed::new(),
         cores: 8,
     }
 }
@@ -237,15 +238,10 @@ fn certificates_for_puma_do_not_ask_for_tls() {
 #[test]
 fn only_a_value_that_asks_for_what_is_not_built_is_warned_about() {
     assert_eq!(
-        warnings(&[
-            ("CACHE_SIZE", "64MB"),
-            ("THRUSTER_X_SENDFILE_ENABLED", "1"),
-            ("THRUST_SEND_FILE_HEADER", "X-Sendfile"),
-        ]),
+        warnings(&[("CACHE_SIZE", "64MB"), ("THRUSTER_X_SENDFILE_ENABLED", "1"),]),
         [
             "CACHE_SIZE has no effect: this version does not do what it asks for yet",
             "THRUSTER_X_SENDFILE_ENABLED has no effect: this version does not do what it asks for yet",
-            "THRUST_SEND_FILE_HEADER has no effect: this version does not do what it asks for yet",
         ]
     );
     assert_eq!(
@@ -344,4 +340,67 @@ fn the_app_has_one_address_only() {
     }
     let settings = read(&[("THRUSTER_TARGET", ""), ("TARGET_PORT", "3000")]);
     assert_eq!(settings.target(&TARGET), None);
+}
+
+fn push(environment: &[(&str, &str)], pushed: &[(&str, &str)]) -> Result<Settings, Rejection> {
+    let pushed = pushed
+        .iter()
+        .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
+        .collect();
+    read(environment).with_pushed(pushed)
+}
+
+#[test]
+fn what_an_app_pushes_holds_before_the_default_and_behind_the_environment() {
+    let pushed = [("max_request_body", "64MB"), ("http_read_timeout", "10s")];
+    let settings = push(&[("HTTP_READ_TIMEOUT", "5s")], &pushed).unwrap();
+
+    let of = |setting| shown(&settings, setting);
+    assert_eq!(of(&MAX_REQUEST_BODY), ("64MB".to_owned(), "Rails".to_owned()));
+    assert_eq!(
+        of(&HTTP_READ_TIMEOUT),
+        ("5s".to_owned(), "environment HTTP_READ_TIMEOUT".to_owned())
+    );
+    assert_eq!(of(&DEBUG), ("off".to_owned(), "default".to_owned()));
+
+    let settings = settings.with_pushed(Pushed::new()).unwrap();
+    assert_eq!(shown(&settings, &MAX_REQUEST_BODY).1, "default");
+}
+
+#[test]
+fn a_value_that_derives_from_a_pushed_one_has_its_source() {
+    let settings = push(&[], &[("debug", "on"), ("http_write_timeout", "2m")]).unwrap();
+
+    assert_eq!(
+        shown(&settings, &LOG_LEVEL),
+        ("debug".to_owned(), "Rails".to_owned())
+    );
+    assert_eq!(
+        shown(&settings, &TARGET_TIMEOUT),
+        ("120s".to_owned(), "Rails".to_owned())
+    );
+}
+
+#[test]
+fn all_faults_of_a_push_are_told_at_once_also_those_that_the_environment_hides() {
+    let pushed = [
+        ("http_port", "80"),
+        ("max_request_bodi", "1"),
+        ("log_requests", "maybe"),
+        ("debug", ""),
+        ("wings", "two"),
+    ];
+
+    let rejection = push(&[("LOG_REQUESTS", "on")], &pushed).unwrap_err();
+
+    let faults: Vec<_> = rejection.faults.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        faults,
+        [
+            "http_port is needed before Rails runs; set THRUSTER_HTTP_PORT in the environment instead",
+            "max_request_bodi is not a setting; did you mean max_request_body?",
+            "wings is not a setting; `thrust config` lists those there are",
+            "log_requests is \"maybe\"; a switch is on or off (also true or false, 1 or 0)",
+        ]
+    );
 }
