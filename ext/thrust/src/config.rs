@@ -2,6 +2,7 @@
 
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
+use http::HeaderValue;
 pub use thrust_api::address::{BindAddress, TargetAddress};
 pub use thrust_api::pattern::{PathPattern, StatusPattern};
 pub use thrust_api::settings::{BootMode, LogFormat, LogLevel};
@@ -89,6 +90,10 @@ pub struct Config {
     pub log_skip_paths: Vec<PathPattern>,
     /// Statuses whose requests are not logged.
     pub log_skip_statuses: Vec<StatusPattern>,
+    /// Words in the names of parameters whose values are not logged; `*` for all.
+    pub filter_parameters: Vec<String>,
+    /// What requests to an app carry that knows us by it; no setting.
+    pub sendfile_secret: Option<HeaderValue>,
     /// The port for our metrics; `None` for none.
     pub metrics_port: Option<Port>,
     /// The address of that port; `None` for every one.
@@ -146,6 +151,8 @@ impl From<&Settings> for Config {
             log_level: settings.log_level(),
             log_skip_paths: settings.path_patterns(&settings::LOG_SKIP_PATHS).to_vec(),
             log_skip_statuses: settings.status_patterns(&settings::LOG_SKIP_STATUSES).to_vec(),
+            filter_parameters: settings.list(&settings::FILTER_PARAMETERS).to_vec(),
+            sendfile_secret: None,
             metrics_port: settings.optional_port(&settings::METRICS_PORT),
             metrics_bind: settings.ip(&settings::METRICS_BIND),
         }

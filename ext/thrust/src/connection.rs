@@ -31,28 +31,33 @@ pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Serves a client until one side has had enough.
 pub(crate) async fn serve(stream: Stream, client: Client, core: Arc<Core>, counted: Counted) {
     let accepted = Instant::now();
-    let Some(received) = first_bytes(&stream, accepted, &core).await else {
+    let (timeouts, h2c) = {
+        let live = core.live();
+        (live.timeouts, live.h2c)
+    };
+    let due = timeouts.read.map(|limit| accepted + limit);
+    let Some(received) = first_bytes(&stream, due, h2c, &core).await else {
         return;
     };
-    if core.h2c && received.starts_with(PREFACE) {
-        Box::pin(http2::serve(stream, received, client, core, counted)).await;
+    if h2c && received.starts_with(PREFACE) {
+        Box::pin(http2::serve(stream, received, client, core, counted, timeouts)).await;
     } else {
-        http1::serve(stream, received, client, core, counted, accepted).await;
+        http1::serve(stream, received, client, core, counted, timeouts, due).await;
     }
 }
 
-/// What the client sent first, enough of it to tell the version; `None` if it left, or sent nothing for too long.
-async fn first_bytes(stream: &Stream, accepted: Instant, core: &Core) -> Option<Bytes> {
+/// What the client sent first, enough of it to tell whether it is `h2c`, if that is spoken; `None` if it left, or sent
+/// nothing until `due`.
+async fn first_bytes(stream: &Stream, due: Option<Instant>, h2c: bool, core: &Core) -> Option<Bytes> {
     let mut received = BytesMut::new();
     let mut timer = Timer::default();
     let mut closing = std::pin::pin!(core.closing.cancelled());
-    let due = core.timeouts.read.map(|limit| accepted + limit);
     poll_fn(|cx| {
         while let Poll::Ready(read) = stream.poll_read(cx, u64::MAX) {
             let Some(piece) = read.ok().filter(|piece| !piece.is_empty()) else {
                 return Poll::Ready(None);
             };
-            let undecided = core.h2c && received.len() + piece.len() < PREFACE.len();
+            let undecided = h2c && received.len() + piece.len() < PREFACE.len();
             if received.is_empty() && !(undecided && PREFACE.starts_with(&piece)) {
                 return Poll::Ready(Some(piece));
             }

@@ -1,10 +1,13 @@
 //! A core: what serves the connections of one thread.
 //!
-//! Nothing that a request needs is shared between cores but what never changes.
+//! Nothing that a request needs is shared between cores but what never changes. What the app's settings may change is
+//! [`Live`], and is replaced whole.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -20,14 +23,14 @@ use crate::stages::access_log::AccessLog;
 use crate::stages::error_pages::ErrorPages;
 use crate::stages::limits::Limits;
 use crate::stages::own_paths::OwnPaths;
+use crate::upstream::Options;
 
 /// What serves the connections of one thread.
 #[derive(Debug)]
 pub(crate) struct Core {
-    pub(crate) pipeline: Pipeline,
-    pub(crate) timeouts: Timeouts,
-    /// Whether HTTP/2 is spoken on clear text.
-    pub(crate) h2c: bool,
+    live: ArcSwap<Live>,
+    /// What of it stays when that is replaced.
+    lasting: Lasting,
     /// Cancelled when every answer is the last on its connection; each core has its own, so that none waits for
     /// another's lock.
     pub(crate) draining: CancellationToken,
@@ -47,6 +50,61 @@ pub(crate) struct Core {
     pub(crate) metrics: Arc<Metrics>,
 }
 
+/// What of a core the app's settings decide. A request keeps to what held when it came, and a connection to its
+/// timeouts.
+#[derive(Debug)]
+pub(crate) struct Live {
+    pub(crate) pipeline: Pipeline,
+    pub(crate) timeouts: Timeouts,
+    /// Whether HTTP/2 is spoken on clear text.
+    pub(crate) h2c: bool,
+}
+
+/// What of a core's pipeline no setting of the app's changes.
+#[derive(Debug)]
+struct Lasting {
+    number: usize,
+    service: Arc<Service>,
+    error_pages: Arc<ErrorPages>,
+    /// Takes request lines; `None` where there is no log.
+    batch: Option<Arc<Batch>>,
+    /// Whether requests that end from now on were ended by us.
+    given_up: Arc<AtomicBool>,
+}
+
+impl Lasting {
+    /// All that `config` decides.
+    fn live(&self, config: &Config) -> Live {
+        let metrics = self.service.metrics(self.number);
+        Live {
+            pipeline: Pipeline {
+                access_log: Arc::new(AccessLog::new(
+                    config,
+                    self.batch.as_ref(),
+                    metrics,
+                    &self.given_up,
+                )),
+                error_pages: self.error_pages.clone(),
+                own_paths: OwnPaths {
+                    ready: config.ready_path.clone(),
+                },
+                limits: Limits {
+                    max_request_body: config.max_request_body,
+                },
+                service: self.service.clone(),
+                options: Arc::new(Options::from(config)),
+                core: self.number,
+            },
+            timeouts: Timeouts {
+                idle: config.idle_timeout,
+                read: config.read_timeout,
+                write: config.write_timeout,
+            },
+            h2c: config.h2c_enabled,
+        }
+    }
+}
+
 impl Core {
     /// Core number `number` of those that serve `service`. `batch` takes its request lines.
     pub(crate) fn new(
@@ -57,26 +115,17 @@ impl Core {
         room: &Arc<Room>,
         batch: Option<Arc<Batch>>,
     ) -> Self {
-        let metrics = service.metrics(number).clone();
+        let lasting = Lasting {
+            number,
+            service: service.clone(),
+            error_pages: error_pages.clone(),
+            batch,
+            given_up: Arc::default(),
+        };
         Self {
-            pipeline: Pipeline {
-                access_log: Arc::new(AccessLog::new(config, batch, metrics.clone())),
-                error_pages: error_pages.clone(),
-                own_paths: OwnPaths {
-                    ready: config.ready_path.clone(),
-                },
-                limits: Limits {
-                    max_request_body: config.max_request_body,
-                },
-                service: service.clone(),
-                core: number,
-            },
-            timeouts: Timeouts {
-                idle: config.idle_timeout,
-                read: config.read_timeout,
-                write: config.write_timeout,
-            },
-            h2c: config.h2c_enabled,
+            live: ArcSwap::from_pointee(lasting.live(config)),
+            metrics: service.metrics(number).clone(),
+            lasting,
             draining: CancellationToken::new(),
             closing: CancellationToken::new(),
             connections: TaskTracker::new(),
@@ -84,13 +133,22 @@ impl Core {
             tunnels: TaskTracker::new(),
             room: room.clone(),
             give_way: Notify::new(),
-            metrics,
         }
+    }
+
+    /// What holds for a request that comes now, and for a connection that begins now.
+    pub(crate) fn live(&self) -> Arc<Live> {
+        self.live.load_full()
+    }
+
+    /// From now on `config` holds.
+    pub(crate) fn set(&self, config: &Config) {
+        self.live.store(Arc::new(self.lasting.live(config)));
     }
 
     /// Hands over request lines that have waited long enough, for as long as the calling thread's runtime lives.
     pub(crate) fn flush_log_in_time(&self) {
-        if let Some(batch) = self.pipeline.access_log.batch.clone() {
+        if let Some(batch) = self.lasting.batch.clone() {
             tokio::spawn(async move { batch.flush_in_time().await });
         }
     }
@@ -108,12 +166,12 @@ impl Core {
 
     /// Lets the lines of requests that are still under way say that it was us who ended them.
     pub(crate) fn give_up(&self) {
-        self.pipeline.access_log.give_up();
+        self.lasting.given_up.store(true, Ordering::Relaxed);
     }
 
     /// Hands over the request lines that are left, once nothing is served any more.
     pub(crate) fn flush_log(&self) {
-        if let Some(batch) = &self.pipeline.access_log.batch {
+        if let Some(batch) = &self.lasting.batch {
             batch.flush();
         }
     }

@@ -20,6 +20,7 @@ use crate::control::Inherited;
 use crate::error::chain;
 use crate::ports::{Bearing, Bound, Reservation};
 use crate::process::{End, inherited};
+use crate::tuning::Left;
 use crate::upstream::Target;
 
 /// The variable that holds the number of the descriptor.
@@ -52,6 +53,8 @@ pub struct HandOver {
     pub(crate) unheard: Vec<Signal>,
     /// Why no other image has taken our place, if that was tried.
     pub(crate) failure: Option<String>,
+    /// What the app has told of its settings; earlier versions do not say.
+    pub(crate) left: Option<Left>,
 }
 
 /// The current generation.

@@ -39,5 +39,6 @@ mod threads;
 mod timer;
 pub mod trial;
 mod trust;
+mod tuning;
 mod upstream;
 mod working_directory;

@@ -17,6 +17,7 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::{Registry, reload};
 
 pub(crate) use line::{Format, Level, Line};
 pub(crate) use writer::Batch;
@@ -33,7 +34,41 @@ const LISTS: [&str; 1] = ["args"];
 
 /// The log of this run; it comes before anything else that may be worth a line.
 #[derive(Debug)]
-pub struct Log(Writer);
+pub struct Log {
+    writer: Writer,
+    threshold: Threshold,
+}
+
+/// Decides which lines are important enough.
+#[derive(Clone, Debug)]
+pub(crate) struct Threshold(reload::Handle<Targets, Registry>);
+
+impl Threshold {
+    /// One that nobody asks.
+    #[cfg(test)]
+    pub(crate) fn for_test() -> Self {
+        Self(reload::Layer::new(targets(LogLevel::Error)).1)
+    }
+
+    /// From now on lines of `level` and above are written; request lines are decided elsewhere.
+    pub(crate) fn set(&self, level: LogLevel) {
+        // Fails only if nobody logs any more.
+        let _ = self.0.reload(targets(level));
+    }
+}
+
+/// Events of ours from `level` on, and of libraries if they warn.
+fn targets(level: LogLevel) -> Targets {
+    let level = match level {
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Error => LevelFilter::ERROR,
+    };
+    Targets::new()
+        .with_target("thrust", level)
+        .with_default(level.min(LevelFilter::WARN))
+}
 
 impl Log {
     /// Starts to write lines to stdout as `config` says, and sends every `tracing` event of ours to them.
@@ -52,38 +87,38 @@ impl Log {
             LogFormat::Auto if io::stdout().is_terminal() => Format::Text,
             LogFormat::Auto => Format::Json,
         };
-        let level = match config.log_level {
-            LogLevel::Debug => LevelFilter::DEBUG,
-            LogLevel::Info => LevelFilter::INFO,
-            LogLevel::Warn => LevelFilter::WARN,
-            LogLevel::Error => LevelFilter::ERROR,
-        };
         let writer = Writer::start(format)?;
-        let targets = Targets::new()
-            .with_target("thrust", level)
-            .with_default(level.min(LevelFilter::WARN));
+        let (threshold, handle) = reload::Layer::new(targets(config.log_level));
         let lines = Lines {
             writer: writer.clone(),
         };
-        let subscriber = tracing_subscriber::registry().with(lines.with_filter(targets));
+        let subscriber = tracing_subscriber::registry().with(lines.with_filter(threshold));
         // Fails only if there is one already, which then stays.
         let _ = tracing::subscriber::set_global_default(subscriber);
-        Ok(Self(writer))
+        Ok(Self {
+            writer,
+            threshold: Threshold(handle),
+        })
     }
 
     /// A batch for the request lines of one core.
     pub(crate) fn batch(&self) -> Batch {
-        Batch::new(self.0.clone())
+        Batch::new(self.writer.clone())
     }
 
     /// How many lines were dropped since the start, kept up to date.
     pub(crate) fn dropped(&self) -> Arc<AtomicU64> {
-        self.0.dropped()
+        self.writer.dropped()
+    }
+
+    /// What decides which lines are written.
+    pub(crate) fn threshold(&self) -> Threshold {
+        self.threshold.clone()
     }
 
     /// Waits until what was logged is written, but not for a reader that never comes.
     pub(crate) fn flush(&self) {
-        self.0.flush(LAST_LINES);
+        self.writer.flush(LAST_LINES);
     }
 
     /// Waits for the last lines, but not for a reader that never comes.

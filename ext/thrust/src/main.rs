@@ -71,7 +71,7 @@ fn wrap(options: Options, command: Vec<OsString>) -> ExitCode {
             .map(Origin::Fresh),
     };
     let status = match origin.inspect_err(PortError::log) {
-        Ok(origin) => server::run(&config, origin, command, &log),
+        Ok(origin) => server::run(&settings, origin, command, &log),
         Err(_) => ExitCode::FAILURE,
     };
     log.finish();

@@ -15,8 +15,9 @@ use crate::stages::error_pages::ErrorPages;
 use crate::stages::limits::Limits;
 use crate::stages::own_paths::OwnPaths;
 use crate::stages::{request_id, request_start};
+use crate::upstream::Options;
 
-/// The stages, in the order in which a request meets them; one pipeline per core.
+/// The stages, in the order in which a request meets them; one pipeline per core, replaced when settings change.
 #[derive(Debug)]
 pub(crate) struct Pipeline {
     pub(crate) access_log: Arc<AccessLog>,
@@ -24,6 +25,8 @@ pub(crate) struct Pipeline {
     pub(crate) own_paths: OwnPaths,
     pub(crate) limits: Limits,
     pub(crate) service: Arc<Service>,
+    /// How the app is asked.
+    pub(crate) options: Arc<Options>,
     /// The number of the core whose pipeline this is.
     pub(crate) core: usize,
 }
@@ -62,7 +65,9 @@ impl Pipeline {
             return Ok(answer);
         }
         self.limits.apply(&mut request)?;
-        self.service.forward(self.core, request, client, entry).await
+        self.service
+            .forward(self.core, request, client, &self.options, entry)
+            .await
     }
 
     /// Answers what cannot be read as a request.

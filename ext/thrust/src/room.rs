@@ -8,6 +8,7 @@ mod addresses;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use arc_swap::ArcSwapOption;
 use tokio::sync::Notify;
 
 pub(crate) use self::addresses::Refusal;
@@ -32,15 +33,15 @@ pub(crate) struct Room {
     /// Told when a connection ends while it is full.
     left: Notify,
     /// `None` if an address may have any number.
-    addresses: Option<Addresses>,
+    addresses: ArcSwapOption<Addresses>,
 }
 
 /// One connection's place. Dropping it gives it back.
 #[derive(Debug)]
 pub(crate) struct Seat {
     room: Arc<Room>,
-    /// `None` if it does not matter where it comes from.
-    address: Option<Address>,
+    /// Where it is counted as one of its address; `None` if it does not matter where it comes from.
+    address: Option<(Arc<Addresses>, Address)>,
 }
 
 impl Room {
@@ -58,15 +59,25 @@ impl Room {
         } else {
             tracing::debug!(connections = limit, descriptors, "Connections are limited");
         }
-        let addresses = config
-            .max_connections_per_address
-            .map(|most| Addresses::new(most, config.trusted_proxies.networks.clone()));
-        Self {
+        let room = Self {
             limit: limit.into(),
             taken: 0.into(),
             told: false.into(),
             left: Notify::new(),
-            addresses,
+            addresses: ArcSwapOption::empty(),
+        };
+        room.set_addresses(config);
+        room
+    }
+
+    /// From now on an address may have as many as `config` says. Who is connected stays, and counts if it has counted so
+    /// far.
+    pub(crate) fn set_addresses(&self, config: &Config) {
+        let exempt = || config.trusted_proxies.networks.clone();
+        match (config.max_connections_per_address, self.addresses.load_full()) {
+            (Some(most), Some(addresses)) => addresses.set(most, exempt()),
+            (Some(most), None) => self.addresses.store(Some(Addresses::new(most, exempt()).into())),
+            (None, _) => self.addresses.store(None),
         }
     }
 
@@ -76,8 +87,8 @@ impl Room {
     ///
     /// The peer's address has as many as it may have.
     pub(crate) fn enter(self: &Arc<Self>, peer: Peer) -> Result<Seat, Refusal> {
-        let address = match (&self.addresses, peer.ip()) {
-            (Some(addresses), Some(ip)) => addresses.enter(ip)?,
+        let address = match (self.addresses.load_full(), peer.ip()) {
+            (Some(addresses), Some(ip)) => addresses.enter(ip)?.map(|address| (addresses, address)),
             _ => None,
         };
         let taken = self.taken.fetch_add(1, Ordering::Relaxed);
@@ -129,8 +140,8 @@ impl Room {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        if let (Some(address), Some(addresses)) = (self.address, &self.room.addresses) {
-            addresses.leave(address);
+        if let Some((addresses, address)) = &self.address {
+            addresses.leave(*address);
         }
         // Ordered like the look at `is_full` that follows being told.
         if self.room.taken.fetch_sub(1, Ordering::AcqRel) >= self.room.limit() {

@@ -3,15 +3,17 @@
 use std::cell::RefCell;
 use std::ffi::OsString;
 use std::io;
+use std::iter;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
+use thrust_api::settings::Settings;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
-use crate::config::{BootMode, Config, LogLevel};
+use crate::config::{BootMode, Config};
 use crate::control::{Asked, Control, Directory};
 use crate::core::Core;
 use crate::error::chain;
@@ -27,6 +29,7 @@ use crate::service::Service;
 use crate::stages::error_pages::ErrorPages;
 use crate::supervisor::{Beginning, FAILURE, Finish, Home, Plan, Progress, Supervisor};
 use crate::threads::Handle;
+use crate::tuning::{Held, Parts, Tuning};
 use crate::upstream::Target;
 
 /// What a run begins with.
@@ -43,15 +46,15 @@ pub enum Origin {
     },
 }
 
-/// Wraps `command`: serves until it ends. Returns the status to exit with, its own if it ran. Does not return if
+/// Wraps `command` as `settings` say: serves until it ends. Returns the status to exit with, its own if it ran. Does not return if
 /// another program is to take our place; if that fails, goes on.
 ///
 /// Call it on the main thread, which lives as long as the process: the child's parent-death signal hangs on it.
-pub fn run(config: &Config, mut origin: Origin, command: Vec<OsString>, log: &Log) -> ExitCode {
+pub fn run(settings: &Settings, mut origin: Origin, command: Vec<OsString>, log: &Log) -> ExitCode {
     let descriptors = raise_descriptor_limit();
-    let plan = Arc::new(Plan::new(config, command.into(), descriptors));
+    let plan = Arc::new(Plan::new(&Config::from(settings), command.into(), descriptors));
     loop {
-        match start(config, origin, &plan, log) {
+        match start(settings, origin, &plan, log) {
             Ok((Finish::Exit(status), _)) => {
                 tracing::info!("Server stopped");
                 return ExitCode::from(status);
@@ -71,21 +74,32 @@ pub fn run(config: &Config, mut origin: Origin, command: Vec<OsString>, log: &Lo
 }
 
 /// One round of serving, on a runtime of its own.
-fn start(config: &Config, origin: Origin, plan: &Arc<Plan>, log: &Log) -> Result<(Finish, Signals), Denied> {
+fn start(
+    settings: &Settings,
+    origin: Origin,
+    plan: &Arc<Plan>,
+    log: &Log,
+) -> Result<(Finish, Signals), Denied> {
     let runtime = runtime().map_err(denied("event loop"))?;
     let mut signals = signals(&runtime)?;
     if let Origin::Inherited { .. } = origin {
         // Before the cores have their threads, which would go on without them.
         process::admit_signals();
     }
-    let (listeners, metrics, target, beginning) = match origin {
+    let (listeners, metrics, target, left, beginning) = match origin {
         Origin::Fresh(ports) => {
             let target = Target::from(&ports.target);
             let home = Home {
                 target: target.clone(),
                 reservation: ports.reservation,
             };
-            (ports.listeners, ports.metrics, target, Beginning::Boot(home))
+            (
+                ports.listeners,
+                ports.metrics,
+                target,
+                None,
+                Beginning::Boot(home),
+            )
         }
         Origin::Inherited {
             listeners,
@@ -93,15 +107,18 @@ fn start(config: &Config, origin: Origin, plan: &Arc<Plan>, log: &Log) -> Result
         } => {
             let target = hand_over.generation.target.clone();
             let metrics = hand_over.metrics.take();
-            (listeners, metrics, target, Beginning::TakeOver(hand_over))
+            let left = hand_over.left.take();
+            (listeners, metrics, target, left, Beginning::TakeOver(hand_over))
         }
     };
+    let held = Held::new(settings, left);
+    let config = &held.config();
+    log.threshold().set(config.log_level);
     let service = Arc::new(Service::new(config.threads, &target, config));
     let error_pages = Arc::new(ErrorPages::load(&config.bad_gateway_page));
-    let logged = config.log_requests && matches!(config.log_level, LogLevel::Debug | LogLevel::Info);
     let room = Arc::new(Room::new(config, getrlimit(Resource::Nofile).current));
     let core = |number| {
-        let batch = logged.then(|| Arc::new(log.batch()));
+        let batch = Some(Arc::new(log.batch()));
         Arc::new(Core::new(config, number, &service, &error_pages, &room, batch))
     };
     let here = core(0);
@@ -109,6 +126,14 @@ fn start(config: &Config, origin: Origin, plan: &Arc<Plan>, log: &Log) -> Result
         .map(|number| Handle::start(number, core(number)))
         .collect::<io::Result<Vec<_>>>()
         .map_err(denied("thread to serve connections"))?;
+    let cores = iter::once(here.clone()).chain(others.iter().map(|other| other.core.clone()));
+    let parts = Parts {
+        cores: cores.collect(),
+        service: service.clone(),
+        room: room.clone(),
+        threshold: log.threshold(),
+    };
+    let tuning = Tuning::new(held, config, parts);
     let front = Arc::new(Front::new(here.clone(), others, listeners));
 
     let ended = runtime.block_on(async {
@@ -142,6 +167,7 @@ fn start(config: &Config, origin: Origin, plan: &Arc<Plan>, log: &Log) -> Result
             control: RefCell::new(control),
             overview,
             endpoint,
+            tuning,
             progress,
         };
         Ok(supervisor.run(beginning, &mut signals, &mut asked).await)

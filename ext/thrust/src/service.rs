@@ -6,20 +6,22 @@
 pub(crate) mod health;
 mod hold;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::time::Instant;
 
-use self::hold::{Hold, HoldLimits, Release};
+use self::hold::{Hold, Release};
 use crate::config::Config;
 use crate::error::ProxyError;
 use crate::exchange::{Client, Request, Response};
 use crate::metrics::Metrics;
 use crate::stages::access_log::Entry;
-use crate::upstream::{Asked, BacklogLimits, Options, Queue, QueueLimits, Target, Unanswered, Upstream};
+use crate::upstream::{
+    Answered, Asked, BacklogLimits, Options, Queue, QueueLimits, Target, Unanswered, Upstream,
+};
 
 /// Memory that requests may take, in bytes, which wait for the app, and as much again those that wait for their turn.
 const WAITING_BYTES: usize = 8 * 1024 * 1024;
@@ -29,7 +31,8 @@ const RETRY: Duration = Duration::from_millis(25);
 /// What is asked for every request that is not ours to answer.
 #[derive(Debug)]
 pub(crate) struct Service {
-    options: Arc<Options>,
+    /// How many requests a generation is given at once; `None` for any number.
+    turns: Mutex<Option<QueueLimits>>,
     /// The current generation, as each core asks it.
     upstreams: Box<[ArcSwap<Upstream>]>,
     /// What each core counts.
@@ -46,40 +49,19 @@ pub(crate) struct Retired(Box<[Arc<Upstream>]>);
 impl Service {
     /// A service whose app is at `target` and not yet known to accept anything: requests are held.
     pub(crate) fn new(cores: usize, target: &Target, config: &Config) -> Self {
-        let options = Arc::new(Options {
-            forward_headers: config.forward_headers,
-            trusted_proxies: config.trusted_proxies.clone(),
-            connect_timeout: config.target_connect_timeout,
-            timeout: config.target_timeout,
-            boot_timeout: config.boot_timeout,
-            queue: config.target_max_requests.map(|at_once| QueueLimits {
-                at_once,
-                backlog: BacklogLimits {
-                    requests: config.target_queue,
-                    bytes: WAITING_BYTES,
-                },
-                timeout: config.target_queue_timeout,
-                boot_timeout: config.boot_timeout,
-            }),
-        });
-        let limits = HoldLimits {
-            backlog: BacklogLimits {
-                requests: config.boot_queue,
-                bytes: WAITING_BYTES,
-            },
-            timeout: config.boot_timeout,
-        };
         let metrics: Box<[Arc<Metrics>]> = (0..cores).map(|_| Arc::default()).collect();
-        let upstreams = generation(&options, target, &metrics)
-            .map(ArcSwap::from)
-            .collect();
-        let hold = Hold::new(limits);
+        let turns = turns(config);
+        let upstreams = generation(turns, target, &metrics).map(ArcSwap::from).collect();
+        let hold = Hold::new(BacklogLimits {
+            requests: config.boot_queue,
+            bytes: WAITING_BYTES,
+        });
         if !target.is_local() {
             // Not ours to start: if it is not there, that is an error.
             hold.open();
         }
         Self {
-            options,
+            turns: Mutex::new(turns),
             upstreams,
             metrics,
             hold,
@@ -87,7 +69,7 @@ impl Service {
         }
     }
 
-    /// Asks the app, as soon as there is one.
+    /// Asks the app, as soon as there is one, in the way that `options` tell.
     ///
     /// # Errors
     ///
@@ -98,10 +80,11 @@ impl Service {
         core: usize,
         request: Box<Request>,
         client: &Client,
+        options: &Arc<Options>,
         entry: &mut Entry,
     ) -> Result<Response, ProxyError> {
         let mut upstream = self.upstreams[core].load_full();
-        let mut asked = Asked::new(request, client, &self.options, upstream.target());
+        let mut asked = Asked::new(request, client, options, upstream.target());
         loop {
             if self.hold.is_closed() {
                 // Boxed: it is rare, and its size would weigh on every request.
@@ -111,7 +94,8 @@ impl Service {
             match upstream.ask(&mut asked, entry).await {
                 Ok(response) => return Ok(response),
                 Err(Unanswered::Failed(error)) => return Err(error),
-                Err(Unanswered::Superseded | Unanswered::Refused) => {
+                Err(Unanswered::Superseded) => upstream = self.upstreams[core].load_full(),
+                Err(Unanswered::Refused) => {
                     let current = self.upstreams[core].load_full();
                     // Refused by the current one: it has gone away.
                     if Arc::ptr_eq(&current, &upstream) {
@@ -185,7 +169,7 @@ impl Service {
         let retired = self
             .upstreams
             .iter()
-            .zip(generation(&self.options, target, &self.metrics))
+            .zip(generation(*self.turns(), target, &self.metrics))
             .map(|(current, next)| current.swap(next))
             .collect::<Box<[_]>>();
         // Only now: whoever finds it closed must find its successor.
@@ -194,6 +178,23 @@ impl Service {
         }
         self.hold.open();
         Retired(retired)
+    }
+
+    /// Gives the app no more requests at once from now on than `config` says.
+    pub(crate) fn set_turns(&self, config: &Config) {
+        let (mut turns, next) = (self.turns(), turns(config));
+        if *turns == next {
+            return;
+        }
+        *turns = next;
+        let queue = next.map(|limits| Arc::new(Queue::new(limits)));
+        for upstream in &self.upstreams {
+            upstream.load().set_queue(queue.clone());
+        }
+    }
+
+    fn turns(&self) -> MutexGuard<'_, Option<QueueLimits>> {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Keeps no connection to the app any more; call it before the app is told to end.
@@ -223,15 +224,19 @@ impl Service {
 
     /// Returns once the app accepts connections, and lets go on who waits for it.
     ///
-    /// Opening a connection and closing it is all that is done: the app sees no request.
-    pub(crate) async fn accepting(&self) {
-        while let Ok(Err(_)) =
-            tokio::time::timeout(self.options.connect_timeout, self.target().connect()).await
-        {
+    /// Opening a connection and closing it is all that is done: the app sees no request. It may take as long as `limit`
+    /// each time.
+    pub(crate) async fn accepting(&self, limit: Duration) {
+        while let Ok(Err(_)) = tokio::time::timeout(limit, self.target().connect()).await {
             tokio::time::sleep(RETRY).await;
         }
         // Neither taken nor refused in time is a queue that is full, and somebody's.
         self.hold.open();
+    }
+
+    /// Returns once the current generation has answered a request.
+    pub(crate) async fn answered(&self) {
+        self.upstreams[0].load_full().answered().await;
     }
 
     /// Returns once requests are held because the app accepts nothing.
@@ -259,17 +264,29 @@ impl Retired {
     }
 }
 
+/// How many requests the app is given at once.
+fn turns(config: &Config) -> Option<QueueLimits> {
+    config.target_max_requests.map(|at_once| QueueLimits {
+        at_once,
+        backlog: BacklogLimits {
+            requests: config.target_queue,
+            bytes: WAITING_BYTES,
+        },
+        timeout: config.target_queue_timeout,
+        boot_timeout: config.boot_timeout,
+    })
+}
+
 /// One generation, for each core.
 fn generation(
-    options: &Arc<Options>,
+    turns: Option<QueueLimits>,
     target: &Target,
     metrics: &[Arc<Metrics>],
 ) -> impl Iterator<Item = Arc<Upstream>> {
-    let answered = Arc::new(AtomicBool::new(false));
-    let queue = options.queue.map(|limits| Arc::new(Queue::new(limits)));
+    let answered = Arc::new(Answered::default());
+    let queue = turns.map(|limits| Arc::new(Queue::new(limits)));
     metrics.iter().map(move |metrics| {
         Arc::new(Upstream::new(
-            options.clone(),
             target.clone(),
             answered.clone(),
             metrics.clone(),

@@ -12,6 +12,7 @@ mod obstacle;
 mod pid_file;
 mod restart;
 mod retire;
+mod silence;
 mod status;
 mod trial;
 mod underway;
@@ -41,6 +42,7 @@ use crate::process::systemd::Notify;
 use crate::process::{Command, Reaper, Signals, StartError};
 use crate::service::Service;
 use crate::service::health::Check;
+use crate::tuning::Tuning;
 use crate::working_directory;
 
 /// The exit status when we, and not the wrapped process, are the reason for the end.
@@ -59,6 +61,8 @@ pub(crate) struct Supervisor {
     pub(crate) overview: Arc<Overview>,
     /// and the port on which they ask, if there is one.
     pub(crate) endpoint: Option<Endpoint>,
+    /// What apps have pushed.
+    pub(crate) tuning: Tuning,
     pub(crate) progress: Progress,
 }
 
@@ -74,14 +78,6 @@ pub(crate) struct Plan {
     check: Check,
     /// and whether it is asked at its first boot, too.
     checked_at_boot: bool,
-    /// How long a later generation may take to become ready.
-    boot_timeout: Duration,
-    /// How long we still take requests after a signal to end.
-    shutdown_delay: Duration,
-    /// How long requests under way may take to end.
-    drain_timeout: Duration,
-    /// How long the app may take to end before it is killed.
-    stop_timeout: Option<Duration>,
     /// Whether the app is started again when it ends by itself.
     restart_enabled: bool,
 }
@@ -95,10 +91,6 @@ impl Plan {
             directory: config.directory.clone().or_else(working_directory::as_called),
             check: Check::new(config.health_path.as_deref(), &config.health_host),
             checked_at_boot: config.health_path.is_some(),
-            boot_timeout: config.boot_timeout,
-            shutdown_delay: config.shutdown_delay,
-            drain_timeout: config.drain_timeout,
-            stop_timeout: config.stop_timeout,
             restart_enabled: config.restart_enabled,
         }
     }
@@ -178,6 +170,7 @@ impl Supervisor {
             return Finish::Exit(FAILURE);
         };
         self.overview.child.serves(current.number, current.started);
+        self.expect_settings();
         match self.keep(current, signals, asked).await {
             Last::Status(status) => Finish::Exit(status),
             Last::Departure(current, ready) => Finish::Depart(Box::new(self.hand_over(current, ready).await)),

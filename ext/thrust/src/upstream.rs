@@ -17,6 +17,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use tokio::sync::Notify;
+
 use crate::metrics::Metrics;
 pub(crate) use answer::{AnswerBody, Tunnel};
 pub(crate) use asked::Asked;
@@ -28,9 +30,10 @@ pub(crate) use target::Target;
 #[cfg(any(test, fuzzing))]
 pub(crate) use written::write;
 
+use crate::config::Config;
 use crate::trust::TrustedProxies;
 
-/// How the app is asked.
+/// How the app is asked. A request keeps to what held when it came.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     /// Whether `X-Forwarded-*` of the client are passed on.
@@ -43,32 +46,62 @@ pub(crate) struct Options {
     pub(crate) timeout: Option<Duration>,
     /// From a request's arrival to the first byte of an app that has answered nothing yet.
     pub(crate) boot_timeout: Duration,
-    /// How many requests it is given at once; `None` for any number.
-    pub(crate) queue: Option<QueueLimits>,
+}
+
+impl From<&Config> for Options {
+    fn from(config: &Config) -> Self {
+        Self {
+            forward_headers: config.forward_headers,
+            trusted_proxies: config.trusted_proxies.clone(),
+            connect_timeout: config.target_connect_timeout,
+            timeout: config.target_timeout,
+            boot_timeout: config.boot_timeout,
+        }
+    }
+}
+
+/// Whether a generation has answered any core; until then it may still be loading behind an open port.
+#[derive(Debug, Default)]
+pub(crate) struct Answered {
+    known: AtomicBool,
+    /// Told when it is known.
+    told: Notify,
+}
+
+impl Answered {
+    fn note(&self) {
+        if !self.known.swap(true, Ordering::Relaxed) {
+            self.told.notify_waiters();
+        }
+    }
+
+    async fn wait(&self) {
+        // Made before looking, so that it hears of whatever happens afterwards.
+        let told = self.told.notified();
+        if !self.known.load(Ordering::Relaxed) {
+            told.await;
+        }
+    }
 }
 
 /// One generation of the app, as one core asks it.
 #[derive(Debug)]
 pub(crate) struct Upstream {
-    options: Arc<Options>,
     target: Target,
     pool: Arc<Pool>,
-    /// Whether this generation has answered any core; until then it may still be loading behind an open port.
-    answered: Arc<AtomicBool>,
+    answered: Arc<Answered>,
     metrics: Arc<Metrics>,
 }
 
 impl Upstream {
     /// The same generation's `answered` and `queue` are shared by all cores; `metrics` are the core's.
     pub(crate) fn new(
-        options: Arc<Options>,
         target: Target,
-        answered: Arc<AtomicBool>,
+        answered: Arc<Answered>,
         metrics: Arc<Metrics>,
         queue: Option<Arc<Queue>>,
     ) -> Self {
         Self {
-            options,
             target,
             pool: Arc::new(Pool::new(queue)),
             answered,
@@ -87,6 +120,15 @@ impl Upstream {
         self.end_waits();
     }
 
+    /// Gives requests that come from now on their turn by `queue`, and sends those there that wait; those under way are
+    /// not counted in it.
+    pub(crate) fn set_queue(&self, queue: Option<Arc<Queue>>) {
+        let before = self.pool.set_queue(queue);
+        if let Some(queue) = before {
+            queue.close();
+        }
+    }
+
     /// Ends every wait for a turn: whoever waits is told [`Unanswered::Superseded`].
     pub(crate) fn end_waits(&self) {
         if let Some(queue) = self.pool.queue() {
@@ -96,7 +138,7 @@ impl Upstream {
 
     /// How many requests wait for their turn, on all cores.
     pub(crate) fn waiting(&self) -> usize {
-        self.pool.queue().map_or(0, Queue::waiting)
+        self.pool.queue().map_or(0, |queue| queue.waiting())
     }
 
     /// Keeps no connection any more: the app is to end, and may wait for those that it has.
@@ -121,12 +163,17 @@ impl Upstream {
     }
 
     fn has_answered(&self) -> bool {
-        self.answered.load(Ordering::Relaxed)
+        self.answered.known.load(Ordering::Relaxed)
+    }
+
+    /// Returns once this generation has answered a request.
+    pub(crate) async fn answered(&self) {
+        self.answered.wait().await;
     }
 
     fn note_answer(&self) {
         if !self.has_answered() {
-            self.answered.store(true, Ordering::Relaxed);
+            self.answered.note();
         }
     }
 }

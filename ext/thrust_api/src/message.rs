@@ -5,7 +5,13 @@
 //! Fields that a reader does not know are ignored, so that a version may grow. `docs/control-protocol.md` shows each
 //! message.
 
+mod failure;
+mod settings;
+
 use std::time::Duration;
+
+pub use self::failure::{Failure, FailureKind, SettingFault};
+pub use self::settings::{App, Configuration, Configured, Overridden, Push, SettingReport};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
@@ -33,6 +39,10 @@ pub enum Command {
     Status,
     /// Tell what it has counted: [`Outcome::Metrics`].
     Metrics,
+    /// Tell every setting: [`Outcome::Config`].
+    Config,
+    /// Take the settings of the app: [`Outcome::Configured`]. Only an app may ask, through the socket of its generation.
+    Configure(Box<Push>),
     /// Start the app again without a gap: [`Outcome::Restarted`].
     Restart {
         /// How long the new app may take to answer; `None` leaves that to the running thrust.
@@ -48,7 +58,7 @@ pub enum Command {
 }
 
 impl Command {
-    const WORDS: [&str; 4] = ["status", "metrics", "restart", "upgrade"];
+    const WORDS: [&str; 6] = ["status", "metrics", "config", "configure", "restart", "upgrade"];
 
     /// The line that asks for this, with its newline.
     pub fn to_line(&self) -> Vec<u8> {
@@ -79,14 +89,14 @@ impl Command {
                 serde_json::from_value(message)
                     .map_err(|error| Failure::malformed(format!("{word} is malformed: {error}")))
             }
-            Some(word) => Err(Failure {
-                kind: FailureKind::UnknownCommand,
-                message: format!(
+            Some(word) => Err(Failure::new(
+                FailureKind::UnknownCommand,
+                format!(
                     "there is no command {word:?} in thrust {}; there is {}",
                     env!("CARGO_PKG_VERSION"),
                     Self::WORDS.join(", ")
                 ),
-            }),
+            )),
             None => Err(Failure::malformed(
                 "the message has no \"command\", or it is not a text".to_owned(),
             )),
@@ -190,6 +200,10 @@ pub enum Outcome {
     Status(Box<Status>),
     /// Of [`Command::Metrics`].
     Metrics(Snapshot),
+    /// Of [`Command::Config`].
+    Config(Configuration),
+    /// Of [`Command::Configure`].
+    Configured(Configured),
     /// Of [`Command::Restart`].
     Restarted(Restarted),
     /// Of [`Command::Upgrade`].
@@ -287,61 +301,6 @@ pub struct Upgraded {
     /// Connections that were closed for it in the middle of something: WebSockets, event streams, what did not end in
     /// time.
     pub closed: u64,
-}
-
-/// Why a command was not done.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[error("{message}")]
-pub struct Failure {
-    /// For programs.
-    pub kind: FailureKind,
-    /// For people: what, where, and what to do.
-    pub message: String,
-}
-
-impl Failure {
-    /// The failure of a line that cannot be read.
-    pub fn malformed(message: String) -> Self {
-        Self {
-            kind: FailureKind::Malformed,
-            message,
-        }
-    }
-
-    fn unsupported(version: u64) -> Self {
-        Self {
-            kind: FailureKind::UnsupportedVersion,
-            message: format!(
-                "thrust {} speaks version {VERSION} of the control protocol, not {version}",
-                env!("CARGO_PKG_VERSION")
-            ),
-        }
-    }
-}
-
-/// The kinds of failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FailureKind {
-    /// The line is too long, no JSON, or not of the protocol.
-    Malformed,
-    /// The line is of a version that this thrust does not speak.
-    UnsupportedVersion,
-    /// A command that this thrust does not have.
-    UnknownCommand,
-    /// Whoever asks has no right to.
-    Forbidden,
-    /// Something else is under way that excludes it.
-    Busy,
-    /// Not in the present state, or not in this way of running.
-    Unavailable,
-    /// It was tried and failed. What ran before runs on.
-    Failed,
-    /// It was tried and not done in time. What ran before runs on.
-    TimedOut,
-    /// A fault of thrust's own; also a kind of a later version.
-    #[serde(other)]
-    Internal,
 }
 
 fn line(message: &impl Serialize) -> Vec<u8> {

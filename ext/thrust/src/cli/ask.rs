@@ -96,10 +96,7 @@ mod tests {
 
     #[test]
     fn the_exit_status_tells_not_done_from_not_found_and_not_known() {
-        let failed = Failure {
-            kind: FailureKind::TimedOut,
-            message: "the new app did not answer".to_owned(),
-        };
+        let failed = Failure::new(FailureKind::TimedOut, "the new app did not answer");
         let closed = ClientError::Closed { socket: "x".into() };
 
         assert_eq!(AskError::from(ClientError::from(failed)).status(), 1);

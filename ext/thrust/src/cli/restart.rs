@@ -91,7 +91,7 @@ fn done(outcome: &Outcome) -> Option<String> {
             };
             Some(format!("thrust {to} runs in the place of {from}{closed}\n"))
         }
-        Outcome::Status(_) | Outcome::Metrics(_) => None,
+        Outcome::Status(_) | Outcome::Metrics(_) | Outcome::Config(_) | Outcome::Configured(_) => None,
     }
 }
 

@@ -40,7 +40,11 @@ pub fn run(json: bool, pid: Option<u32>) -> Result<String, AskError> {
     match ask::ask(&Command::Status, pid, |_| ())? {
         Outcome::Status(status) if json => Ok(for_programs(&status)),
         Outcome::Status(status) => Ok(for_people(&status)),
-        Outcome::Metrics(_) | Outcome::Restarted(_) | Outcome::Upgraded(_) => Err(AskError::Stray),
+        Outcome::Metrics(_)
+        | Outcome::Config(_)
+        | Outcome::Configured(_)
+        | Outcome::Restarted(_)
+        | Outcome::Upgraded(_) => Err(AskError::Stray),
     }
 }
 

@@ -54,6 +54,23 @@ fn the_defaults_are_those_that_are_promised() {
             log_level: LogLevel::Info,
             log_skip_paths: Vec::new(),
             log_skip_statuses: Vec::new(),
+            filter_parameters: [
+                "passw",
+                "email",
+                "secret",
+                "token",
+                "_key",
+                "crypt",
+                "salt",
+                "certificate",
+                "otp",
+                "ssn",
+                "cvv",
+                "cvc",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
+            sendfile_secret: None,
             metrics_port: None,
             metrics_bind: None,
         }
@@ -75,6 +92,7 @@ fn every_setting_reaches_the_configuration() {
         ("THRUSTER_HTTP_WRITE_TIMEOUT", "2m"),
         ("THRUSTER_TARGET_TIMEOUT", "4"),
         ("THRUSTER_TARGET_CONNECT_TIMEOUT", "500ms"),
+        ("THRUSTER_FILTER_PARAMETERS", "plan, *"),
         ("THRUSTER_MAX_REQUEST_BODY", "1MiB"),
         ("THRUSTER_MAX_CONNECTIONS", "5000"),
         ("THRUSTER_MAX_CONNECTIONS_PER_ADDRESS", "20"),
@@ -150,6 +168,8 @@ fn every_setting_reaches_the_configuration() {
             log_level: LogLevel::Error,
             log_skip_paths: vec!["/up".parse().unwrap(), "/assets/*".parse().unwrap()],
             log_skip_statuses: vec![StatusPattern::Class(2), StatusPattern::Code(304)],
+            filter_parameters: vec!["plan".to_owned(), "*".to_owned()],
+            sendfile_secret: None,
             metrics_port: Some(Port::new(9090)),
             metrics_bind: Some(Ipv4Addr::LOCALHOST.into()),
         }

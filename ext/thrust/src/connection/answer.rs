@@ -131,7 +131,7 @@ pub(super) async fn send(
 
 /// Answers what cannot be read as a request, and ends the connection.
 pub(super) async fn refuse(link: &Arc<Link>, error: &ProxyError, client: Client, core: &Core) -> After {
-    let response = core.pipeline.refuse(error, &client);
+    let response = core.live().pipeline.refuse(error, &client);
     let gone = std::pin::pin!(link.stream.closed_by_peer());
     match send(link, response, Facts::UNREADABLE, core, gone).await {
         Sent::Whole { .. } => After::Linger,

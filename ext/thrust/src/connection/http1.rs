@@ -18,7 +18,7 @@ use super::answer::{self, Facts};
 use super::link::{ClientBody, Interim, Link};
 use super::upgrade;
 use crate::body::Body;
-use crate::core::{Carries, Core, Counted};
+use crate::core::{Carries, Core, Counted, Timeouts};
 use crate::error::ProxyError;
 use crate::exchange::{Client, Request, Response, is_event_stream};
 use crate::http1::decode::BodyDecoder;
@@ -49,19 +49,20 @@ pub(super) enum After {
     Upgrade(Response),
 }
 
-/// Serves until the client leaves, is idle for too long, or an answer closes the connection.
+/// Serves until the client leaves, is idle for too long, or an answer closes the connection. The first request's first
+/// byte may come until `due`.
 pub(super) async fn serve(
     stream: Stream,
     received: Bytes,
     client: Client,
     core: Arc<Core>,
     mut counted: Counted,
-    accepted: Instant,
+    timeouts: Timeouts,
+    mut due: Option<Instant>,
 ) {
-    let link = Arc::new(Link::new(stream, received, core.timeouts, core.metrics.clone()));
+    let link = Arc::new(Link::new(stream, received, timeouts, core.metrics.clone()));
     let closing = core.closing.clone();
     let mut closing = std::pin::pin!(closing.cancelled());
-    let mut due = core.timeouts.read.map(|limit| accepted + limit);
     let mut kept = None;
     loop {
         // Both are boxed, so that a connection that waits keeps only the small part of this future.
@@ -72,7 +73,7 @@ pub(super) async fn serve(
         };
         match after {
             After::Keep => {
-                due = core.timeouts.idle.map(|limit| Instant::now() + limit);
+                due = timeouts.idle.map(|limit| Instant::now() + limit);
                 kept = Some(&*core);
             }
             After::Close => return,
@@ -167,8 +168,9 @@ async fn exchange(
 
     // Boxed, as small as it is: with it, this future would be too large for the allocator's fast lane.
     let mut gone = Box::pin(link.stream.closed_by_peer());
+    let live = core.live();
     let response = {
-        let mut handled = std::pin::pin!(core.pipeline.handle(request, client));
+        let mut handled = std::pin::pin!(live.pipeline.handle(request, client));
         // A client that left drops `handled`, which cancels the request to the app and writes the log line.
         poll_fn(|cx| match handled.as_mut().poll(cx) {
             Poll::Ready(response) => Poll::Ready(Some(response)),

@@ -31,7 +31,7 @@ pub(crate) use self::flood::Abuse;
 use self::socket::{Io, Socket};
 use self::streams::{Flow, Open, Streams};
 use self::tasks::Tasks;
-use crate::core::{Carries, Core, Counted};
+use crate::core::{Carries, Core, Counted, Timeouts};
 use crate::error::ProxyError;
 use crate::exchange::{Client, Request, Response, is_event_stream};
 use crate::http1::head::{HeadError, MAX_HEAD};
@@ -71,9 +71,10 @@ pub(super) async fn serve(
     client: Client,
     core: Arc<Core>,
     mut counted: Counted,
+    timeouts: Timeouts,
 ) {
-    let socket = Arc::new(Socket::new(stream, core.timeouts.write));
-    let error = match converse(&socket, received, client, &core, &mut counted).await {
+    let socket = Arc::new(Socket::new(stream, timeouts.write));
+    let error = match converse(&socket, received, client, &core, &mut counted, timeouts).await {
         Ended::Well => return,
         Ended::Misused(abuse) => {
             socket.go_away(abuse);
@@ -85,7 +86,7 @@ pub(super) async fn serve(
         },
     };
     // No request of its own has the line, and there is nobody to see the page.
-    drop(core.pipeline.refuse(&error, &client));
+    drop(core.live().pipeline.refuse(&error, &client));
     let _ = tokio::time::timeout(FAREWELL, socket.linger()).await;
 }
 
@@ -105,6 +106,7 @@ async fn converse(
     client: Client,
     core: &Arc<Core>,
     counted: &mut Counted,
+    timeouts: Timeouts,
 ) -> Ended {
     let streams = Streams::new();
     let io = Io::new(received, socket, &streams);
@@ -112,18 +114,20 @@ async fn converse(
         let (core, streams) = (core.clone(), streams.clone());
         move |request| {
             let (core, open) = (core.clone(), Streams::open(&streams));
-            let request = take(request, &core, open.flow());
+            let request = take(request, &core, timeouts.read, open.flow());
             // Boxed, because hyper moves it several times on its way into a task.
             Box::pin(async move {
+                let live = core.live();
+                let pipeline = &live.pipeline;
                 let response = match request {
-                    Ok(request) => core.pipeline.handle(request, &client).await,
-                    Err(error) => core.pipeline.refuse(&error.into(), &client),
+                    Ok(request) => pipeline.handle(request, &client).await,
+                    Err(error) => pipeline.refuse(&error.into(), &client),
                 };
-                Ok::<_, Infallible>(send(response, core.timeouts.write, open))
+                Ok::<_, Infallible>(send(response, timeouts.write, open))
             })
         }
     });
-    let connection = Builder::new(Tasks::new(&streams, core.timeouts.write))
+    let connection = Builder::new(Tasks::new(&streams, timeouts.write))
         .timer(TokioTimer::new())
         .auto_date_header(false)
         // Nobody is asked whether it still lives: an idle connection ends anyway, and what is written tells.
@@ -142,13 +146,13 @@ async fn converse(
     let mut end = std::pin::pin!(async {
         tokio::select! {
             () = core.draining.cancelled() => {}
-            () = streams.idle(core.timeouts.idle) => {}
+            () = streams.idle(timeouts.idle) => {}
         }
     });
     let mut ending = false;
     let mut farewell = Stall::new(Some(FAREWELL));
     let mut timer = Timer::default();
-    let mut head = OpenHead::new(core.timeouts.read);
+    let mut head = OpenHead::new(timeouts.read);
     poll_fn(|cx| {
         socket.begin_turn();
         if !ending && end.as_mut().poll(cx).is_ready() {
@@ -220,8 +224,13 @@ impl OpenHead {
     }
 }
 
-/// Makes of what hyper has read what the pipeline gets to see.
-fn take(request: http::Request<Incoming>, core: &Core, flow: &Arc<Flow>) -> Result<Box<Request>, HeadError> {
+/// Makes of what hyper has read what the pipeline gets to see. `limit` is how long its body may stand still.
+fn take(
+    request: http::Request<Incoming>,
+    core: &Core,
+    limit: Option<Duration>,
+    flow: &Arc<Flow>,
+) -> Result<Box<Request>, HeadError> {
     let (parts, body) = request.into_parts();
     let length = head_length(&parts);
     let mut request = request::read(parts)?;
@@ -229,7 +238,7 @@ fn take(request: http::Request<Incoming>, core: &Core, flow: &Arc<Flow>) -> Resu
         return Err(HeadError::TooLarge);
     }
     if !body.is_end_stream() {
-        request.body = StreamBody::new(body, core.timeouts.read, flow.clone(), core.metrics.clone()).into();
+        request.body = StreamBody::new(body, limit, flow.clone(), core.metrics.clone()).into();
     }
     Ok(request)
 }

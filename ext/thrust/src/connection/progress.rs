@@ -139,7 +139,7 @@ where
         }
     });
     let core = Core::before(&Target::Unix(path.into()), &LIMITS);
-    core.pipeline.service.resume();
+    core.live().pipeline.service.resume();
     (place, core)
 }
 

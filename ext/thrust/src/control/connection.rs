@@ -34,10 +34,10 @@ impl Gatekeeper {
             return;
         }
         let Ok(place) = self.places.clone().try_acquire_owned() else {
-            let failure = Failure {
-                kind: FailureKind::Busy,
-                message: format!("{CONNECTIONS} control connections are open already; try again later"),
-            };
+            let failure = Failure::new(
+                FailureKind::Busy,
+                format!("{CONNECTIONS} control connections are open already; try again later"),
+            );
             let _ = stream.try_write(&Reply::Error(failure).to_line());
             return;
         };
@@ -61,10 +61,7 @@ impl Gatekeeper {
     }
 
     fn admit(&self, stream: &UnixStream) -> Result<(), Failure> {
-        let forbidden = |message| Failure {
-            kind: FailureKind::Forbidden,
-            message,
-        };
+        let forbidden = |message: String| Failure::new(FailureKind::Forbidden, message);
         match stream.peer_cred() {
             Ok(peer) if peer.uid() == self.us || peer.uid() == ROOT => Ok(()),
             Ok(peer) => Err(forbidden(format!(
@@ -123,10 +120,10 @@ async fn ask(
     };
     match asked.send(command).await {
         Ok(()) => Ok(said),
-        Err(_) => Err(Failure {
-            kind: FailureKind::Unavailable,
-            message: "thrust is ending and takes no more commands".to_owned(),
-        }),
+        Err(_) => Err(Failure::new(
+            FailureKind::Unavailable,
+            "thrust is ending and takes no more commands",
+        )),
     }
 }
 
@@ -141,10 +138,10 @@ async fn answer(lines: Lines, mut said: mpsc::Receiver<Said>) -> Option<Lines> {
             }
             Ok(Some(Said::Progress(progress))) => Reply::Progress(progress),
             Ok(Some(Said::Last(reply))) => reply,
-            Ok(None) => Reply::Error(Failure {
-                kind: FailureKind::Internal,
-                message: "thrust gave up the command without an answer; its log may say why".to_owned(),
-            }),
+            Ok(None) => Reply::Error(Failure::new(
+                FailureKind::Internal,
+                "thrust gave up the command without an answer; its log may say why",
+            )),
             Err(_) => Reply::Alive,
         };
         lines.write(&reply.to_line()).await.ok()?;

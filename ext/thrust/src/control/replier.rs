@@ -52,10 +52,12 @@ impl Replier {
 
     /// The command was not done.
     pub(crate) fn error(self, kind: FailureKind, message: impl Into<String>) {
-        self.last.send(Said::Last(Reply::Error(Failure {
-            kind,
-            message: message.into(),
-        })));
+        self.fail(Failure::new(kind, message));
+    }
+
+    /// The command was not done, for this reason.
+    pub(crate) fn fail(self, failure: Failure) {
+        self.last.send(Said::Last(Reply::Error(failure)));
     }
 
     /// The asker's connection, for the process image that will answer: [`super::Control::adopt_asker`]. `None` if the

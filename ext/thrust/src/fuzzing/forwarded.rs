@@ -142,7 +142,6 @@ fn options() -> Options {
         connect_timeout: Duration::from_secs(5),
         timeout: None,
         boot_timeout: Duration::from_secs(5),
-        queue: None,
     }
 }
 

@@ -14,6 +14,7 @@ use crate::control::Inherited;
 use crate::date::since_1970;
 use crate::ports::{Bearing, Bound, Reservation};
 use crate::process::{End, inherited};
+use crate::tuning::Left;
 use crate::upstream::Target;
 
 /// What is written; `B` is what is known of a listener.
@@ -45,6 +46,8 @@ pub(super) struct Document<B> {
     asker: Option<RawFd>,
     metrics: Option<Metrics<B>>,
     closed: u64,
+    #[serde(default)]
+    left: Option<Left>,
     /// By number.
     #[serde(default)]
     unheard: Vec<i32>,
@@ -114,6 +117,7 @@ impl<'a> Document<&'a Bearing> {
                 bearing: bound.as_bearing(),
             }),
             closed: of.closed,
+            left: of.left.clone(),
             unheard: of.unheard.iter().map(|signal| signal.as_raw()).collect(),
             listeners: listeners.iter().map(Bound::as_bearing).collect(),
         })
@@ -170,6 +174,7 @@ impl Document<Bearing> {
                 .filter_map(Signal::from_named_raw)
                 .collect(),
             failure: None,
+            left: self.left,
         };
         Ok((hand_over, self.listeners))
     }
@@ -247,6 +252,10 @@ mod tests {
             closed: 2,
             unheard: vec![Signal::TERM],
             failure: None,
+            left: serde_json::from_str(
+                r#"{"push":{"settings":{"debug":"on"},"app":{"sendfile":true}},"secret":"7"}"#,
+            )
+            .unwrap(),
         }
     }
 
@@ -289,6 +298,8 @@ mod tests {
             )
         );
         assert_eq!(got.first_pid_file, given.first_pid_file);
+        assert!(got.left.is_some());
+        assert_eq!(got.left, given.left);
         let place = got.metrics.as_ref().map(|bound| bound.place().clone());
         assert_eq!(place, given.metrics.as_ref().map(|bound| bound.place().clone()));
         assert_eq!(got.control.unwrap().path, Path::new("/run/thrust"));

@@ -26,16 +26,14 @@ pub(super) enum Address {
 
 /// Counts the connections of each address.
 #[derive(Debug)]
-pub(super) struct Addresses {
+pub(super) struct Addresses(Mutex<Table>);
+
+#[derive(Debug)]
+struct Table {
     /// How many one may have.
     limit: usize,
     /// Proxies, through which all the world comes.
     exempt: Networks,
-    table: Mutex<Table>,
-}
-
-#[derive(Debug, Default)]
-struct Table {
     open: HashMap<Address, Open>,
     /// When the log last said anything.
     told: Option<Instant>,
@@ -61,11 +59,20 @@ pub(crate) struct Refusal {
 
 impl Addresses {
     pub(super) fn new(limit: usize, exempt: Networks) -> Self {
-        Self {
+        Self(Mutex::new(Table {
             limit,
             exempt,
-            table: Mutex::default(),
-        }
+            open: HashMap::new(),
+            told: None,
+            untold: 0,
+        }))
+    }
+
+    /// From now on an address may have so many, but for these. Who is connected stays.
+    pub(super) fn set(&self, limit: usize, exempt: Networks) {
+        let mut table = self.table();
+        table.limit = limit;
+        table.exempt = exempt;
     }
 
     /// Counts a connection from `ip`; `None` if it is not counted.
@@ -74,19 +81,20 @@ impl Addresses {
     ///
     /// The address has as many as it may have.
     pub(super) fn enter(&self, ip: IpAddr) -> Result<Option<Address>, Refusal> {
-        if self.exempt.contains(ip) {
+        let mut table = self.table();
+        if table.exempt.contains(ip) {
             return Ok(None);
         }
         let address = Address::from(ip);
-        let mut table = self.table();
+        let limit = table.limit;
         let open = table.open.entry(address).or_default();
-        if open.connections < self.limit {
+        if open.connections < limit {
             open.connections += 1;
             return Ok(Some(address));
         }
         Err(Refusal {
             address,
-            limit: self.limit,
+            limit,
             news: table.news(address, Instant::now()),
         })
     }
@@ -103,7 +111,7 @@ impl Addresses {
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -5,20 +5,11 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
 
 use crate::error::ProxyError;
 use crate::upstream::{Asked, Backlog, BacklogLimits, Target};
-
-/// How much may wait, and for how long.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct HoldLimits {
-    pub(super) backlog: BacklogLimits,
-    /// How long each may wait, from its arrival.
-    pub(super) timeout: Duration,
-}
 
 /// How a wait ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +23,6 @@ pub(super) enum Release {
 /// The queue; closed at first.
 #[derive(Debug)]
 pub(super) struct Hold {
-    /// How long each may wait, from its arrival.
-    timeout: Duration,
     /// What the queue says, for those who need no lock.
     closed: AtomicBool,
     queue: Mutex<Queue>,
@@ -79,15 +68,15 @@ impl Drop for Ticket<'_> {
 }
 
 impl Hold {
-    pub(super) fn new(limits: HoldLimits) -> Self {
+    /// One in which no more may wait than `limits` say.
+    pub(super) fn new(limits: BacklogLimits) -> Self {
         let queue = Queue {
             state: State::Closed { expired: false },
             waiting: BTreeMap::new(),
             next: 0,
-            backlog: Backlog::new(limits.backlog),
+            backlog: Backlog::new(limits),
         };
         Self {
-            timeout: limits.timeout,
             closed: AtomicBool::new(true),
             queue: Mutex::new(queue),
             closing: Notify::new(),
@@ -115,14 +104,15 @@ impl Hold {
         let Some((_ticket, released)) = self.enter(asked.weight)? else {
             return Ok(());
         };
-        match tokio::time::timeout_at(asked.arrived + self.timeout, released).await {
+        let limit = asked.options().boot_timeout;
+        match tokio::time::timeout_at(asked.arrived + limit, released).await {
             Ok(Ok(Release::Open)) => Ok(()),
             Ok(Ok(Release::Stopping) | Err(_)) => Err(ProxyError::Stopping),
             Err(_) => {
                 self.note_expired();
                 Err(ProxyError::NotAccepting {
                     target: target.clone(),
-                    limit: self.timeout,
+                    limit,
                 })
             }
         }
@@ -219,13 +209,11 @@ impl Hold {
 mod tests {
     use super::*;
     use std::sync::Arc;
+    use std::time::Duration;
 
-    const LIMITS: HoldLimits = HoldLimits {
-        backlog: BacklogLimits {
-            requests: 3,
-            bytes: 100,
-        },
-        timeout: Duration::from_secs(60),
+    const LIMITS: BacklogLimits = BacklogLimits {
+        requests: 3,
+        bytes: 100,
     };
 
     #[tokio::test(start_paused = true)]

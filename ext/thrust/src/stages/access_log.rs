@@ -17,8 +17,9 @@ use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
 use tokio::time::Instant;
 
+use self::filter::Filter;
 use self::line::RequestLine;
-use crate::config::{Config, PathPattern, StatusPattern};
+use crate::config::{Config, LogLevel, PathPattern, StatusPattern};
 use crate::error::{CLIENT_CLOSED_REQUEST, Failure, Reason, chain};
 use crate::exchange::{self, Client, Request};
 use crate::log::Batch;
@@ -35,26 +36,30 @@ pub(crate) struct AccessLog {
     trusted_proxies: TrustedProxies,
     skip_paths: Vec<PathPattern>,
     skip_statuses: Vec<StatusPattern>,
+    filter: Filter,
     /// Whether requests that end from now on were ended by us.
-    given_up: AtomicBool,
+    given_up: Arc<AtomicBool>,
 }
 
 impl AccessLog {
-    /// Entries are counted in `metrics` and go to `batch`, if there is one.
-    pub(crate) fn new(config: &Config, batch: Option<Arc<Batch>>, metrics: Arc<Metrics>) -> Self {
+    /// Entries are counted in `metrics` and go to `batch`, if there is one, and `config` says that requests are logged.
+    /// Once `given_up` is set, a request that did not come to its end is one that we gave up, whatever its client did.
+    pub(crate) fn new(
+        config: &Config,
+        batch: Option<&Arc<Batch>>,
+        metrics: &Arc<Metrics>,
+        given_up: &Arc<AtomicBool>,
+    ) -> Self {
+        let logged = config.log_requests && matches!(config.log_level, LogLevel::Debug | LogLevel::Info);
         Self {
-            batch,
-            metrics,
+            batch: batch.filter(|_| logged).cloned(),
+            metrics: metrics.clone(),
             trusted_proxies: config.trusted_proxies.clone(),
             skip_paths: config.log_skip_paths.clone(),
             skip_statuses: config.log_skip_statuses.clone(),
-            given_up: AtomicBool::new(false),
+            filter: Filter::new(&config.filter_parameters),
+            given_up: given_up.clone(),
         }
-    }
-
-    /// From now on a request that did not come to its end is one that we gave up, whatever its client did.
-    pub(crate) fn give_up(&self) {
-        self.given_up.store(true, Ordering::Relaxed);
     }
 
     /// Whether such a request gets no line.
@@ -219,7 +224,7 @@ impl Drop for Entry {
         if let (Some(batch), Some(line)) = (&self.log.batch, &self.line)
             && !self.log.skips(line.path(), status)
         {
-            line.write(batch, &outcome, ending);
+            line.write(batch, &self.log.filter, &outcome, ending);
         }
     }
 }

@@ -14,7 +14,7 @@ impl Supervisor {
     pub(super) async fn watch(&self, current: Arc<Generation>) -> PortError {
         loop {
             if !current.was_ready() || !self.service.is_accepting() {
-                self.service.accepting().await;
+                self.service.accepting(self.tuning.waits().connect).await;
                 current.note_accepting();
             }
             if let Err(error) = self.front.open() {

@@ -62,7 +62,7 @@ impl Supervisor {
         };
         self.overview.child.ended();
         tracing::debug!(pid = current.pid(), how = %ended, "Upstream process ended");
-        self.finish(told + self.plan.drain_timeout, signals, insistence)
+        self.finish(told + self.tuning.waits().drain, signals, insistence)
             .await;
         self.progress.pid_files.remove(current.pid());
         ended.status()
@@ -74,7 +74,8 @@ impl Supervisor {
                 .reply
                 .ok(Outcome::Status(Box::new(self.status(current, false)))),
             Asking::Metrics => asked.reply.ok(Outcome::Metrics(self.overview.snapshot())),
-            Asking::Restart { .. } | Asking::Upgrade { .. } => {
+            Asking::Config => asked.reply.ok(Outcome::Config(self.tuning.report())),
+            Asking::Configure(_) | Asking::Restart { .. } | Asking::Upgrade { .. } => {
                 asked.reply.error(FailureKind::Unavailable, ENDING);
             }
         }
@@ -86,7 +87,7 @@ impl Supervisor {
         let has_heard = stop == Stop::Interrupt && terminal::is_foreground();
         let is_there = current.has_accepted();
         if is_there {
-            sleep(self.plan.shutdown_delay).await;
+            sleep(self.tuning.waits().shutdown).await;
         } else {
             // It has nothing to finish, and whoever waits for it waits in vain.
             if !has_heard {
@@ -96,17 +97,17 @@ impl Supervisor {
         }
         let since = Instant::now();
         self.front.close().await;
-        self.front.drain(self.plan.drain_timeout).await;
+        self.front.drain(self.tuning.waits().drain).await;
         if has_heard || (is_there && self.is_stopping(told).await) {
             tracing::info!("The app stops by itself; not telling it again");
-            sleep_until(since + self.plan.drain_timeout).await;
+            sleep_until(since + self.tuning.waits().drain).await;
         }
         self.service.let_go();
         if !current.was_told() {
             current.relay(stop);
         }
         self.progress.state.set(State::Stopping);
-        if let Some(limit) = self.plan.stop_timeout {
+        if let Some(limit) = self.tuning.waits().stop {
             sleep(limit).await;
             current.kill_after(limit);
         }
@@ -134,7 +135,7 @@ impl Supervisor {
 
     /// Ends because there is no app any more: what is in flight is finished.
     pub(super) async fn leave(&self, signals: &mut Signals) {
-        self.finish(Instant::now() + self.plan.drain_timeout, signals, 0)
+        self.finish(Instant::now() + self.tuning.waits().drain, signals, 0)
             .await;
     }
 

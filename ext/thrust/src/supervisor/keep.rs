@@ -191,6 +191,20 @@ impl Keeper<'_> {
                 reply.ok(Outcome::Status(Box::new(status)));
             }
             Asking::Metrics => reply.ok(Outcome::Metrics(supervisor.overview.snapshot())),
+            Asking::Config => reply.ok(Outcome::Config(supervisor.tuning.report())),
+            Asking::Configure(push) => match through {
+                Some(generation) => {
+                    let serving = self.current.number;
+                    match supervisor.tuning.configure(generation, serving, *push) {
+                        Ok(configured) => reply.ok(Outcome::Configured(configured)),
+                        Err(failure) => reply.fail(failure),
+                    }
+                }
+                None => reply.error(
+                    FailureKind::Unavailable,
+                    "only an app pushes settings, through the socket that its THRUSTER_CONTROL_SOCKET names",
+                ),
+            },
             Asking::Restart { .. } | Asking::Upgrade { .. } if self.restart.is_under_way() => {
                 reply.error(
                     FailureKind::Busy,

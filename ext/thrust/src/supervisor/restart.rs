@@ -132,7 +132,7 @@ impl Supervisor {
         ending: CancellationToken,
     ) -> Option<Switched> {
         let since = Instant::now();
-        let limit = timeout.unwrap_or(self.plan.boot_timeout);
+        let limit = timeout.unwrap_or(self.tuning.waits().boot);
         let next = tokio::select! {
             // First: nothing is switched to once we end.
             biased;
@@ -154,6 +154,7 @@ impl Supervisor {
                     Step::Switching,
                     format!("requests go to generation {} from here on", generation.number),
                 );
+                self.tuning.serves(generation.number);
                 let retired = self.service.switch(generation.target());
                 Some(Switched {
                     generation,
@@ -217,6 +218,7 @@ impl Supervisor {
             Err(error) => {
                 candidate.stop().await;
                 self.control.borrow_mut().close_generation(number);
+                self.tuning.forget(number);
                 Err(error)
             }
         }

@@ -10,6 +10,7 @@ use super::Supervisor;
 use super::generation::Generation;
 use super::restart::Switched;
 use crate::service::Retired;
+use crate::tuning::Waits;
 
 /// Generations that were replaced and have not ended yet, the oldest first.
 #[derive(Clone, Debug, Default)]
@@ -120,7 +121,7 @@ impl Supervisor {
             child: current.pid().unsigned_abs(),
             took: since.elapsed(),
         };
-        let (drain, stop) = (self.plan.drain_timeout, self.plan.stop_timeout);
+        let Waits { drain, stop, .. } = self.tuning.waits();
         let previous = self.progress.previous.clone();
         let pid_files = self.progress.pid_files.clone();
         pid_files.set_current(current.pid_file.as_deref());

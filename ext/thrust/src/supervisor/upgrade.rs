@@ -134,7 +134,7 @@ impl Supervisor {
     async fn finish_requests(&self, current: &Generation) {
         let drained = self
             .front
-            .drain_with_event_streams(self.plan.drain_timeout, EVENT_STREAMS);
+            .drain_with_event_streams(self.tuning.waits().drain, EVENT_STREAMS);
         let mut drained = pin!(drained);
         tokio::select! {
             () = &mut drained => {}
@@ -202,6 +202,7 @@ impl Supervisor {
             closed: ready.closed,
             unheard: Vec::new(),
             failure: None,
+            left: Some(self.tuning.left()),
         };
         let name = match env::var_os(LAUNCHER) {
             // As the launcher itself would name it.

@@ -1,5 +1,7 @@
 //! A request on its way to the app: what is kept of it until there is an answer, and what it may cost meanwhile.
 
+use std::sync::Arc;
+
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use tokio::time::Instant;
 
@@ -37,6 +39,7 @@ pub(super) struct Question {
     pub(super) idempotent: bool,
     /// Whether there is no body that could be half sent.
     pub(super) bodiless: bool,
+    pub(super) options: Arc<Options>,
     /// Boxed: it is rare, and its size would weigh on every request.
     pub(super) upgrade: Option<Box<HeaderValue>>,
     interim: Option<Interim>,
@@ -44,7 +47,12 @@ pub(super) struct Question {
 
 impl Asked {
     /// Writes down what the app will be asked.
-    pub(crate) fn new(request: Box<Request>, client: &Client, options: &Options, target: &Target) -> Self {
+    pub(crate) fn new(
+        request: Box<Request>,
+        client: &Client,
+        options: &Arc<Options>,
+        target: &Target,
+    ) -> Self {
         let head = headers::request_head(&request, client, options, target);
         let unread = match request.version {
             Version::HTTP_2 => request
@@ -61,6 +69,7 @@ impl Asked {
             is_head: request.method == Method::HEAD,
             idempotent: is_idempotent(&request.method, &request.headers),
             bodiless: upload.is_bodiless(),
+            options: options.clone(),
             upgrade: request.upgrade.map(Box::new),
             interim: request.interim,
         };
@@ -71,6 +80,13 @@ impl Asked {
             arrived: Instant::now(),
             weight,
         }
+    }
+}
+
+impl Asked {
+    /// How the app is to be asked.
+    pub(crate) fn options(&self) -> &Options {
+        &self.question.options
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// The bounds of a [`Backlog`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BacklogLimits {
     /// Requests.
     pub(crate) requests: usize,

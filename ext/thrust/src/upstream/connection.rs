@@ -2,6 +2,7 @@
 
 use std::io;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use super::Upstream;
 use crate::error::ProxyError;
@@ -70,10 +71,9 @@ impl Connection {
 }
 
 impl Upstream {
-    /// Opens a connection.
-    pub(super) async fn connect(&self) -> Result<Box<Connection>, ProxyError> {
+    /// Opens a connection, within `limit`.
+    pub(super) async fn connect(&self, limit: Duration) -> Result<Box<Connection>, ProxyError> {
         let target = || self.target.clone();
-        let limit = self.options.connect_timeout;
         match tokio::time::timeout(limit, self.target.connect()).await {
             Ok(Ok(stream)) => {
                 self.metrics.connects.add(1);

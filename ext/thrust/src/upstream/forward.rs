@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::io::ErrorKind;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use super::asked::{Asked, Question};
 use super::connection::{Connection, ReadError};
 use super::pool::Slot;
 use super::upload::Upload;
-use super::{Queue, Target, Upstream};
+use super::{Options, Queue, Target, Upstream};
 use crate::error::{BodyError, ProxyError};
 use crate::exchange::Response;
 use crate::http1::response::{self, ResponseHead};
@@ -71,7 +72,7 @@ impl Upstream {
         let (slot, mut kept) = match self.pool.queue() {
             None => self.pool.enter(idempotent).ok_or(Unanswered::Superseded)?,
             // Boxed: it is rare, and its size would weigh on every request.
-            Some(queue) => Box::pin(self.enter_in_turn(queue, asked, entry)).await?,
+            Some(queue) => Box::pin(self.enter_in_turn(&queue, asked, entry)).await?,
         };
         loop {
             let Some(upload) = &mut asked.upload else {
@@ -112,7 +113,7 @@ impl Upstream {
     /// Lets the request in when it is its turn.
     async fn enter_in_turn(
         &self,
-        queue: &Queue,
+        queue: &Arc<Queue>,
         asked: &Asked,
         entry: &mut Entry,
     ) -> Result<(Slot, Option<Box<Connection>>), Unanswered> {
@@ -127,7 +128,7 @@ impl Upstream {
         };
         let entered = self.pool.enter(asked.question.idempotent);
         let (mut slot, kept) = entered.ok_or(Unanswered::Superseded)?;
-        slot.keep(permit);
+        slot.keep(permit, queue.clone());
         Ok((slot, kept))
     }
 
@@ -148,18 +149,20 @@ impl Upstream {
         let connection = match kept {
             Some(connection) => connection,
             // Boxed: it is rare, and its size would weigh on every request.
-            None => Box::pin(self.open(entry)).await.map_err(|error| FailedAttempt {
-                unsent: matches!(error, ProxyError::Connect { .. }),
-                unanswered: false,
-                error,
-            })?,
+            None => Box::pin(self.open(&question.options, entry))
+                .await
+                .map_err(|error| FailedAttempt {
+                    unsent: matches!(error, ProxyError::Connect { .. }),
+                    unanswered: false,
+                    error,
+                })?,
         };
         self.converse(connection, upload, arrived, question).await
     }
 
-    async fn open(&self, entry: &mut Entry) -> Result<Box<Connection>, ProxyError> {
+    async fn open(&self, options: &Options, entry: &mut Entry) -> Result<Box<Connection>, ProxyError> {
         let since = Instant::now();
-        let connection = self.connect().await;
+        let connection = self.connect(options.connect_timeout).await;
         entry.connected(since.elapsed());
         connection
     }
@@ -175,7 +178,9 @@ impl Upstream {
         let target = &self.target;
         let mut interim = 0;
         loop {
-            let event = self.next_event(&mut connection, upload, arrived).await;
+            let event = self
+                .next_event(&mut connection, upload, arrived, &question.options)
+                .await;
             let begun = interim > 0 || !connection.inbound.is_empty();
             let head = match event.map_err(|error| failure(error, upload, begun, target))? {
                 Event::Head(head) => head,
@@ -225,6 +230,7 @@ impl Upstream {
         connection: &mut Connection,
         upload: &mut Upload,
         arrived: Instant,
+        options: &Options,
     ) -> Result<Event, EventError> {
         let withheld_until = upload.is_withheld().then(|| Instant::now() + CONTINUE_DELAY);
         poll_fn(|cx| {
@@ -236,19 +242,19 @@ impl Upstream {
                 return Poll::Ready(read.map(Event::Head).map_err(EventError::Read));
             }
             let booting = !self.has_answered();
-            let due = match self.options.timeout {
+            let due = match options.timeout {
                 // The client's time runs, in the body.
                 _ if upload.waits_for_client() => None,
-                _ if booting => Some(arrived + self.options.boot_timeout),
+                _ if booting => Some(arrived + options.boot_timeout),
                 limit => limit.map(|limit| upload.last_byte() + limit),
             };
             let first = [due, withheld_until].into_iter().flatten().min();
             if connection.timer.poll(cx, first).is_pending() {
                 Poll::Pending
             } else if first == due && booting {
-                Poll::Ready(Err(EventError::Booting(self.options.boot_timeout)))
+                Poll::Ready(Err(EventError::Booting(options.boot_timeout)))
             } else if first == due {
-                Poll::Ready(Err(EventError::Slow(self.options.timeout.unwrap_or_default())))
+                Poll::Ready(Err(EventError::Slow(options.timeout.unwrap_or_default())))
             } else {
                 Poll::Ready(Ok(Event::ContinueDue))
             }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use tokio::sync::{Notify, SemaphorePermit};
 use tokio::time::Instant;
 
@@ -21,8 +22,8 @@ const MAX_CONNECTIONS: usize = 1024;
 /// The connections of one core to one generation of the app.
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
-    /// Where who holds a slot got its permit; `None` if nobody needs one.
-    queue: Option<Arc<Queue>>,
+    /// Where permits are to be had; `None` if nobody needs one.
+    queue: ArcSwapOption<Queue>,
     state: Mutex<State>,
     /// Told when the last request leaves a closed pool.
     unused: Notify,
@@ -54,22 +55,27 @@ struct Waiting {
 pub(super) struct Slot {
     pool: Arc<Pool>,
     counted: bool,
-    /// Whether a permit goes back to the queue with it.
-    has_permit: bool,
+    /// Where its permit came from, and goes back to; `None` if it has none.
+    queue: Option<Arc<Queue>>,
 }
 
 impl Pool {
     /// One whose requests need a permit from `queue`.
     pub(super) fn new(queue: Option<Arc<Queue>>) -> Self {
         Self {
-            queue,
+            queue: ArcSwapOption::new(queue),
             ..Self::default()
         }
     }
 
     /// Where a permit is to be had, if requests need one.
-    pub(super) fn queue(&self) -> Option<&Queue> {
-        self.queue.as_deref()
+    pub(super) fn queue(&self) -> Option<Arc<Queue>> {
+        self.queue.load_full()
+    }
+
+    /// Puts another one in its place, and returns the one before.
+    pub(super) fn set_queue(&self, queue: Option<Arc<Queue>>) -> Option<Arc<Queue>> {
+        self.queue.swap(queue)
     }
 
     /// Lets a request in, with the connection used last that still is good; `repeatable` says whether the request may
@@ -88,7 +94,7 @@ impl Pool {
         let slot = Slot {
             pool: self.clone(),
             counted: true,
-            has_permit: false,
+            queue: None,
         };
         loop {
             // The newest is too old: all are. They stay for requests that can be repeated.
@@ -194,10 +200,10 @@ impl Slot {
         drop(too_many);
     }
 
-    /// Keeps `permit`, which is of the pool's queue, for as long as this is held.
-    pub(super) fn keep(&mut self, permit: SemaphorePermit<'_>) {
+    /// Keeps `permit`, which is of `queue`, for as long as this is held.
+    pub(super) fn keep(&mut self, permit: SemaphorePermit<'_>, queue: Arc<Queue>) {
         permit.forget();
-        self.has_permit = true;
+        self.queue = Some(queue);
     }
 
     /// From now on nobody waits for this request: it may last as long as it likes. It keeps its permit, because the app
@@ -212,7 +218,7 @@ impl Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         self.lasts();
-        if let (true, Some(queue)) = (self.has_permit, &self.pool.queue) {
+        if let Some(queue) = &self.queue {
             queue.put_back();
         }
     }
@@ -346,7 +352,7 @@ mod tests {
             let slot = Slot {
                 pool: pool.clone(),
                 counted: false,
-                has_permit: false,
+                queue: None,
             };
             slot.give_back(connection);
         }

@@ -14,7 +14,7 @@ use super::forward::Unanswered;
 use crate::error::ProxyError;
 
 /// How much the app is given, and how much may wait.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct QueueLimits {
     /// Requests that the app has at once.
     pub(crate) at_once: usize,

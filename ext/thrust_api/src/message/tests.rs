@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::settings::Fault;
 
 fn status() -> Status {
     Status {
@@ -63,6 +64,8 @@ fn what_is_written_is_read_again() {
     for command in [
         Command::Status,
         Command::Metrics,
+        Command::Config,
+        Command::Configure(Box::default()),
         Command::Restart { timeout },
         Command::Restart { timeout: None },
         Command::Upgrade { timeout },
@@ -184,7 +187,7 @@ fn a_line_that_cannot_be_obeyed_is_told_why() {
     assert!(
         unknown
             .message
-            .ends_with("there is status, metrics, restart, upgrade"),
+            .ends_with("there is status, metrics, config, configure, restart, upgrade"),
         "{unknown}"
     );
 }
@@ -225,4 +228,45 @@ fn an_answer_of_another_version_is_told_from_no_answer_at_all() {
             "{line}"
         );
     }
+}
+
+#[test]
+fn a_push_has_settings_as_text_and_whatever_the_app_tells_of_itself() {
+    let line = br#"{"version":1,"command":"configure","settings":{"debug":"on"},
+        "app":{"sendfile":true,"framework":"Rails 7.2.2","puma":{"threads":5}}}"#;
+
+    let Ok(Command::Configure(push)) = Command::from_line(line) else {
+        panic!("it is not read");
+    };
+
+    assert_eq!(push.settings.get("debug").map(String::as_str), Some("on"));
+    assert!(push.app.sendfile);
+    assert_eq!(push.app.facts["puma"], json!({ "threads": 5 }));
+    let again = written(&Command::Configure(push).to_line());
+    assert_eq!(again["app"]["framework"], "Rails 7.2.2");
+
+    let number = br#"{"version":1,"command":"configure","settings":{"debug":1}}"#;
+    assert_eq!(
+        Command::from_line(number).unwrap_err().kind,
+        FailureKind::Malformed
+    );
+}
+
+#[test]
+fn the_faults_of_a_push_are_told_for_each_setting() {
+    let faults = [Fault::Unknown {
+        name: "wings".to_owned(),
+        nearest: None,
+    }];
+
+    let line = written(&Reply::Error(Failure::invalid(&faults)).to_line());
+
+    assert_eq!(line["kind"], "invalid");
+    assert_eq!(
+        line["faults"],
+        json!([{ "setting": "wings",
+            "message": "wings is not a setting; `thrust config` lists those there are" }])
+    );
+    let other = written(&Reply::Error(Failure::malformed("no".to_owned())).to_line());
+    assert_eq!(other.get("faults"), None);
 }

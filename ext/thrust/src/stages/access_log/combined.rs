@@ -7,13 +7,19 @@ use std::time::SystemTime;
 use http::Method;
 use time::OffsetDateTime;
 
-use super::filter;
+use super::filter::Filter;
 use super::line::{RequestLine, protocol};
 use crate::metrics::Outcome;
 use crate::text;
 
 /// Appends the line of a request that ended at `time`.
-pub(super) fn write(out: &mut Vec<u8>, line: &RequestLine, outcome: &Outcome<'_>, time: SystemTime) {
+pub(super) fn write(
+    out: &mut Vec<u8>,
+    line: &RequestLine,
+    filter: &Filter,
+    outcome: &Outcome<'_>,
+    time: SystemTime,
+) {
     match line.client.ip() {
         Some(address) => text::address(out, address),
         // What reads such lines expects a word.
@@ -26,7 +32,7 @@ pub(super) fn write(out: &mut Vec<u8>, line: &RequestLine, outcome: &Outcome<'_>
     if let Some(request) = &line.request {
         escaped(out, outcome.method.map_or("", Method::as_str).as_bytes());
         out.push(b' ');
-        target(out, request.target.as_bytes());
+        target(out, filter, request.target.as_bytes());
         out.push(b' ');
         out.extend_from_slice(protocol(request.version).as_bytes());
     } else {
@@ -42,7 +48,7 @@ pub(super) fn write(out: &mut Vec<u8>, line: &RequestLine, outcome: &Outcome<'_>
         out.extend_from_slice(b" \"");
         match value {
             None => out.push(b'-'),
-            Some(value) if is_address => target(out, value.as_bytes()),
+            Some(value) if is_address => target(out, filter, value.as_bytes()),
             Some(value) => escaped(out, value.as_bytes()),
         }
         out.push(b'"');
@@ -51,11 +57,11 @@ pub(super) fn write(out: &mut Vec<u8>, line: &RequestLine, outcome: &Outcome<'_>
 }
 
 /// An address whose query may hold secrets.
-fn target(out: &mut Vec<u8>, address: &[u8]) {
+fn target(out: &mut Vec<u8>, filter: &Filter, address: &[u8]) {
     match memchr::memchr(b'?', address) {
         Some(mark) => {
             escaped(out, &address[..=mark]);
-            escaped(out, &filter::query(&address[mark + 1..]));
+            escaped(out, &filter.query(&address[mark + 1..]));
         }
         None => escaped(out, address),
     }
@@ -100,7 +106,11 @@ mod tests {
     fn what_a_client_sends_stays_within_its_quotes() {
         let mut out = Vec::new();
 
-        target(&mut out, b"/a\"b\\c\nd\xc3?password=x&q=\"");
+        target(
+            &mut out,
+            &Filter::new(&["passw".to_owned()]),
+            b"/a\"b\\c\nd\xc3?password=x&q=\"",
+        );
 
         assert_eq!(
             String::from_utf8(out).unwrap(),

@@ -7,7 +7,8 @@ use http::header::{self, HeaderValue};
 use http::{Method, Version};
 use percent_encoding::percent_decode;
 
-use super::{Ending, combined, filter};
+use super::filter::Filter;
+use super::{Ending, combined};
 use crate::exchange::Request;
 use crate::http1::target::RequestTarget;
 use crate::log::{Batch, Format, Level, Line};
@@ -75,22 +76,22 @@ impl RequestLine {
     }
 
     /// Adds the line to `batch`.
-    pub(super) fn write(&self, batch: &Batch, outcome: &Outcome<'_>, ending: Ending) {
+    pub(super) fn write(&self, batch: &Batch, filter: &Filter, outcome: &Outcome<'_>, ending: Ending) {
         let now = SystemTime::now();
         if batch.format() == Format::Combined {
-            batch.append(|out, _| combined::write(out, self, outcome, now));
+            batch.append(|out, _| combined::write(out, self, filter, outcome, now));
         } else {
             batch.line(Level::Info, "Request", now, |line| {
-                self.write_fields(line, outcome, ending);
+                self.write_fields(line, filter, outcome, ending);
             });
         }
     }
 
-    fn write_fields(&self, line: &mut Line<'_>, outcome: &Outcome<'_>, ending: Ending) {
+    fn write_fields(&self, line: &mut Line<'_>, filter: &Filter, outcome: &Outcome<'_>, ending: Ending) {
         let request = self.request.as_ref();
         let path: Cow<'_, [u8]> = percent_decode(self.path()).into();
         let query = request.map_or(Cow::Borrowed(&[][..]), |request| {
-            filter::query(request.target.query())
+            filter.query(request.target.query())
         });
         line.text("path", &visible(&path));
         line.number("status", outcome.status);
