@@ -34,12 +34,14 @@ pub enum Request {
         /// The program and its arguments.
         command: Vec<OsString>,
     },
-    /// Show every setting.
+    /// Show every setting: those of a running thrust, unless there are options.
     ShowConfig {
         /// Settings given as options.
         options: Options,
         /// As JSON, for programs.
         json: bool,
+        /// The thrust that is meant.
+        pid: Option<u32>,
     },
     /// Tell how a running thrust is.
     Status {

@@ -10,7 +10,7 @@ use std::{
 };
 
 use thrust::{
-    cli::{self, Options, Request, ask::AskError},
+    cli::{self, Options, Request, ask::AskError, config::Shown},
     config::Config,
     hand_over::HandOver,
     log::Log,
@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     match cli::parse(arguments, env::var_os("PATH").as_deref()) {
         Ok(Request::Wrap { options, .. }) if is_trial => answer_trial(options),
         Ok(Request::Wrap { options, command }) => wrap(options, command),
-        Ok(Request::ShowConfig { options, json }) => show_config(options, json),
+        Ok(Request::ShowConfig { options, json, pid }) => show_config(options, json, pid),
         Ok(Request::Status { json, pid }) => tell(cli::status::run(json, pid)),
         Ok(Request::Restart { what, timeout, pid }) => tell(cli::restart::run(what, timeout, pid, progress)),
         Ok(Request::Print(text)) => print(&text),
@@ -87,16 +87,19 @@ fn answer_trial(options: Options) -> ExitCode {
     }
 }
 
-fn show_config(options: Options, json: bool) -> ExitCode {
-    let Some(settings) = settings(options) else {
-        return ExitCode::FAILURE;
+fn show_config(options: Options, json: bool, pid: Option<u32>) -> ExitCode {
+    // Options are asked about because they are not set yet.
+    let running = match options.is_empty() || pid.is_some() {
+        true => cli::config::running(pid),
+        false => Ok(None),
     };
-    if !json {
-        return print(&cli::config::text(&settings));
-    }
-    match cli::config::json(&settings) {
-        Ok(text) => print(&text),
-        Err(error) => fail(error),
+    match running {
+        Ok(Some(shown)) => print(&shown.print(json)),
+        Ok(None) => match settings(options) {
+            Some(settings) => print(&Shown::Environment(settings).print(json)),
+            None => ExitCode::FAILURE,
+        },
+        Err(error) => tell(Err(error)),
     }
 }
 

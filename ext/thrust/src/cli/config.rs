@@ -2,73 +2,127 @@
 
 use clap::{Arg, ArgMatches};
 use serde::Serialize;
-use thrust_api::settings::{Entry, Settings, Source, Value};
+use thrust_api::message::{App, Command, Configuration, Outcome, SettingReport};
+use thrust_api::settings::Settings;
 
+use super::ask::{self, AskError};
 use super::words::{Word, flag};
 use super::{CliError, Options, Request};
+use crate::control::discovery::DiscoveryError;
 
 pub(super) const WORD: Word = Word::built(
     "config",
     "\
-Usage: thrust [OPTIONS] config [--json]
+Usage: thrust [OPTIONS] config [--json] [--pid N]
 
-Shows every setting, its value, where the value comes from, and what it means.
-This version cannot ask a running thrust: it shows what this environment and
-these options would give. Secrets are masked.
+Shows every setting, its value, where the value comes from, and what it means:
+as the running thrust has it, with what its app has told. With OPTIONS, or
+where none runs, it shows what this environment would give. Secrets are masked.
 
-      --json  For programs: one JSON object
+      --json   For programs: one JSON object
+      --pid N  The running thrust with this process id
+
+Exit status: 0  it is shown
+             1  the environment or the options have faults, or thrust answered
+                with an error
+             2  no such thrust, or it is not clear which one is meant
+             3  thrust did not answer, or not to the end
 ",
     arguments,
     read,
 );
 
-/// No running thrust was asked, and the reader should know.
+/// Nobody was asked, and the reader should know.
 const NOTE: &str = "No running thrust was asked. This is what this environment gives.";
 
 #[derive(Serialize)]
 struct Report<'a> {
     /// Whether the values are those of a running thrust.
     running: bool,
-    note: &'a str,
+    note: Option<&'a str>,
     version: &'a str,
-    settings: Vec<Row<'a>>,
+    settings: &'a [SettingReport],
+    app: Option<&'a App>,
 }
 
-#[derive(Serialize)]
-struct Row<'a> {
-    name: &'a str,
-    value: Value,
-    /// `default`, `rails`, `environment` or `option`.
-    source: &'a str,
-    /// The variable or option that gave the value.
-    given_by: Option<&'a str>,
-    variable: String,
-    built: bool,
-    meaning: &'a str,
+/// What there is to show.
+#[derive(Debug)]
+pub enum Shown {
+    /// What holds in a running thrust.
+    Running(Configuration),
+    /// What would hold.
+    Environment(Settings),
+}
+
+/// Asks the running thrust with this pid, or the one that is meant. `None` if none runs.
+///
+/// # Errors
+///
+/// If there is no answer.
+pub fn running(pid: Option<u32>) -> Result<Option<Shown>, AskError> {
+    match ask::ask(&Command::Config, pid, |_| ()) {
+        Ok(Outcome::Config(configuration)) => Ok(Some(Shown::Running(configuration))),
+        Ok(_) => Err(AskError::Stray),
+        Err(AskError::Discovery(DiscoveryError::NoneRunning)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+impl Shown {
+    /// For people, or for programs.
+    pub fn print(self, json: bool) -> String {
+        let (running, configuration) = match self {
+            Self::Running(configuration) => (true, configuration),
+            Self::Environment(settings) => (
+                false,
+                Configuration {
+                    settings: settings.entries().iter().map(Into::into).collect(),
+                    app: None,
+                },
+            ),
+        };
+        let note = (!running).then_some(NOTE);
+        if json {
+            return for_programs(running, note, &configuration);
+        }
+        let table = table(&configuration.settings);
+        note.map_or(table.clone(), |note| format!("{note}\n\n{table}"))
+    }
 }
 
 fn arguments() -> Vec<Arg> {
-    vec![flag("json", "For programs: one JSON object")]
+    vec![flag("json", "For programs: one JSON object"), ask::pid_argument()]
 }
 
 fn read(matches: &ArgMatches, options: Options) -> Result<Request, CliError> {
     Ok(Request::ShowConfig {
         options,
         json: matches.get_flag("json"),
+        pid: ask::pid(matches),
     })
 }
 
-/// The settings for people.
-pub fn text(settings: &Settings) -> String {
+fn for_programs(running: bool, note: Option<&str>, configuration: &Configuration) -> String {
+    let report = Report {
+        running,
+        note,
+        version: env!("CARGO_PKG_VERSION"),
+        settings: &configuration.settings,
+        app: configuration.app.as_ref(),
+    };
+    serde_json::to_string_pretty(&report).expect("a report is a map with text for keys") + "\n"
+}
+
+fn table(settings: &[SettingReport]) -> String {
     const HEADINGS: [&str; 4] = ["SETTING", "VALUE", "SOURCE", "MEANING"];
-    let rows: Vec<[String; 4]> = settings.entries().iter().map(cells).collect();
+    let rows: Vec<[String; 4]> = settings.iter().map(cells).collect();
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
         cells.max().unwrap_or(0).max(HEADINGS[column].len())
     };
     let widths = [width(0), width(1), width(2)];
 
-    let mut text = format!("{NOTE}\n\n{}\n", line(HEADINGS, widths));
+    let mut text = line(HEADINGS, widths) + "\n";
     for row in &rows {
         text.push_str(&line(row.each_ref().map(String::as_str), widths));
         text.push('\n');
@@ -76,31 +130,24 @@ pub fn text(settings: &Settings) -> String {
     text
 }
 
-/// The settings for programs.
-///
-/// # Errors
-///
-/// The serializer's; no value of ours has a cause for one.
-pub fn json(settings: &Settings) -> Result<String, serde_json::Error> {
-    let settings = settings.entries().iter().map(row).collect();
-    let report = Report {
-        running: false,
-        note: NOTE,
-        version: env!("CARGO_PKG_VERSION"),
-        settings,
-    };
-    Ok(serde_json::to_string_pretty(&report)? + "\n")
-}
-
-fn cells(entry: &Entry) -> [String; 4] {
-    let setting = entry.setting;
+fn cells(report: &SettingReport) -> [String; 4] {
     // A value may hold anything, and this goes to a terminal.
-    let value = entry.shown().to_string().escape_debug().to_string();
-    let meaning = match setting.is_built() {
-        true => setting.help.to_owned(),
-        false => format!("(not in this version) {}", setting.help),
+    let plain = |text: &str| text.escape_debug().to_string();
+    let source = match (&*report.source, &report.given_by) {
+        ("rails", _) => "Rails".to_owned(),
+        (source, Some(name)) => format!("{source} {name}"),
+        (source, None) => source.to_owned(),
     };
-    [setting.variable(), value, entry.source.to_string(), meaning]
+    let meaning = match report.built {
+        true => report.meaning.clone(),
+        false => format!("(not in this version) {}", report.meaning),
+    };
+    [
+        plain(&report.variable),
+        plain(&report.text),
+        plain(&source),
+        plain(&meaning),
+    ]
 }
 
 fn line(cells: [&str; 4], [first, second, third]: [usize; 3]) -> String {
@@ -110,47 +157,29 @@ fn line(cells: [&str; 4], [first, second, third]: [usize; 3]) -> String {
     )
 }
 
-fn row(entry: &Entry) -> Row<'_> {
-    let (source, given_by) = match &entry.source {
-        Source::Default => ("default", None),
-        Source::Rails => ("rails", None),
-        Source::Environment(name) => ("environment", Some(name.as_str())),
-        Source::CommandLine(name) => ("option", Some(name.as_str())),
-    };
-    Row {
-        name: entry.setting.name,
-        value: entry.shown(),
-        source,
-        given_by,
-        variable: entry.setting.variable(),
-        built: entry.setting.is_built(),
-        meaning: entry.setting.help,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use thrust_api::settings::{Pushed, TABLE, Written};
 
     use super::*;
 
-    fn settings(environment: &[(&str, &str)]) -> Settings {
+    fn shown(environment: &[(&str, &str)], json: bool) -> String {
         let environment = environment
             .iter()
             .map(|(name, text)| (name.into(), text.into()))
             .collect();
-        Settings::read(&Written {
+        let settings = Settings::read(&Written {
             environment,
             options: Vec::new(),
             pushed: Pushed::new(),
             cores: 1,
-        })
-        .unwrap()
+        });
+        Shown::Environment(settings.unwrap()).print(json)
     }
 
     #[test]
     fn every_setting_stands_there_with_value_source_and_meaning() {
-        let text = text(&settings(&[("HTTP_PORT", "8080")]));
+        let text = shown(&[("HTTP_PORT", "8080")], false);
 
         assert!(text.starts_with(NOTE));
         assert_eq!(text.lines().count(), TABLE.len() + 3);
@@ -176,9 +205,9 @@ mod tests {
 
     #[test]
     fn secrets_are_masked_in_both_forms() {
-        let settings = settings(&[("EAB_HMAC_KEY", "hush")]);
+        for json in [false, true] {
+            let text = shown(&[("EAB_HMAC_KEY", "hush")], json);
 
-        for text in [text(&settings), json(&settings).unwrap()] {
             assert!(text.contains("********"), "{text}");
             assert!(!text.contains("hush"), "{text}");
         }
@@ -186,7 +215,7 @@ mod tests {
 
     #[test]
     fn a_value_cannot_write_to_the_terminal() {
-        let text = text(&settings(&[("BAD_GATEWAY_PAGE", "\u{1b}[2Jx\ny")]));
+        let text = shown(&[("BAD_GATEWAY_PAGE", "\u{1b}[2Jx\ny")], false);
 
         assert!(text.contains(r"\u{1b}[2Jx\ny"), "{text:?}");
         assert!(!text.contains('\u{1b}'));
@@ -195,7 +224,7 @@ mod tests {
     #[test]
     fn json_has_values_as_data() {
         let report: serde_json::Value =
-            serde_json::from_str(&json(&settings(&[("THRUSTER_LOG_REQUESTS", "0")])).unwrap()).unwrap();
+            serde_json::from_str(&shown(&[("THRUSTER_LOG_REQUESTS", "0")], true)).unwrap();
 
         assert_eq!(report["running"], false);
         let rows = report["settings"].as_array().unwrap();

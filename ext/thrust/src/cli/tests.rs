@@ -205,7 +205,7 @@ fn a_program_of_a_reserved_name_is_offered() {
 fn config_takes_options_before_it_and_json_after_it() {
     let request = parse_line(&["--http-port=81", "config", "--json"]).unwrap();
 
-    assert!(matches!(request, Request::ShowConfig { options, json: true } if options.len() == 1));
+    assert!(matches!(request, Request::ShowConfig { options, json: true, .. } if options.len() == 1));
     assert!(matches!(
         parse_line(&["config"]),
         Ok(Request::ShowConfig { json: false, .. })

@@ -21,6 +21,7 @@ mod place;
 pub(crate) mod process;
 mod program;
 mod proxy;
+mod push;
 mod scrape;
 pub(crate) mod stream;
 mod target;
@@ -50,6 +51,7 @@ pub(crate) use self::place::make_pipe;
 pub(crate) use self::place::{bench_app, example, socket_path, write_script};
 pub(crate) use self::program::thrust;
 pub(crate) use self::proxy::{Ended, Launch, TestProxy, without_an_app};
+pub(crate) use self::push::{Pushed, configure};
 pub(crate) use self::scrape::Scrape;
 pub(crate) use self::target::{App, TestTarget};
 #[cfg(target_os = "linux")]
