@@ -7,6 +7,7 @@ use http_body::Frame;
 
 use crate::connection::{ClientBody, StreamBody};
 use crate::error::BodyError;
+use crate::files::FileBody;
 use crate::stages::access_log::Entry;
 use crate::upstream::{AnswerBody, Tunnel};
 
@@ -33,6 +34,8 @@ enum Kind {
     Limited(Box<Limited>),
     /// From the app.
     Answer(Box<AnswerBody>),
+    /// From a file.
+    File(Box<FileBody>),
     /// No body: the connection to the app after a 101.
     Tunnel(Box<Tunnel>),
 }
@@ -97,6 +100,31 @@ impl Body {
         }
     }
 
+    /// The file, if the kernel can send what comes next without our reading it.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn kernel_run(&mut self) -> Option<&mut FileBody> {
+        match &mut self.kind {
+            Kind::File(body) if body.kernel_run().is_some() => Some(body),
+            _ => None,
+        }
+    }
+
+    /// Counts bytes of it that the kernel has sent.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn sent(&mut self, count: usize) {
+        if let Some(entry) = &mut self.entry {
+            entry.count(count);
+        }
+    }
+
+    /// Drops a body that is not passed on, in a way that keeps the connection to the app if little of it is left.
+    pub(crate) fn discard(self) {
+        let mut this = self;
+        if let Kind::Answer(body) = std::mem::take(&mut this.kind) {
+            body.discard();
+        }
+    }
+
     /// The connection to the app and the log line, if this is the answer that changed the protocol.
     pub(crate) fn into_tunnel(mut self) -> Option<(Box<Tunnel>, Option<Box<Entry>>)> {
         match std::mem::take(&mut self.kind) {
@@ -156,6 +184,7 @@ impl Kind {
             Self::Stream(body) => body.poll_next(cx),
             Self::Limited(body) => body.poll_next(cx),
             Self::Answer(body) => body.poll_next(cx),
+            Self::File(body) => Poll::Ready(body.next().map(|next| next.map(Frame::data))),
         }
     }
 
@@ -167,6 +196,7 @@ impl Kind {
             Self::Stream(body) => body.length(),
             Self::Limited(body) => body.kind.length(),
             Self::Answer(body) => body.length(),
+            Self::File(body) => Some(body.length()),
         }
     }
 
@@ -178,6 +208,7 @@ impl Kind {
             Self::Stream(body) => body.is_over(),
             Self::Limited(body) => body.kind.is_over(),
             Self::Answer(body) => body.is_over(),
+            Self::File(body) => body.length() == 0,
         }
     }
 }
@@ -215,6 +246,15 @@ impl From<Box<AnswerBody>> for Body {
     fn from(body: Box<AnswerBody>) -> Self {
         Self {
             kind: Kind::Answer(body),
+            entry: None,
+        }
+    }
+}
+
+impl From<FileBody> for Body {
+    fn from(body: FileBody) -> Self {
+        Self {
+            kind: Kind::File(Box::new(body)),
             entry: None,
         }
     }

@@ -4,8 +4,9 @@ use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use http::HeaderValue;
 pub use thrust_api::address::{BindAddress, TargetAddress};
+pub use thrust_api::mapping::Mapping;
 pub use thrust_api::pattern::{PathPattern, StatusPattern};
-pub use thrust_api::settings::{BootMode, LogFormat, LogLevel};
+pub use thrust_api::settings::{BootMode, LogFormat, LogLevel, SendfileHeader};
 use thrust_api::{
     settings::{self, Settings, Source},
     units::{Port, Seconds},
@@ -94,6 +95,14 @@ pub struct Config {
     pub filter_parameters: Vec<String>,
     /// What requests to an app carry that knows us by it; no setting.
     pub sendfile_secret: Option<HeaderValue>,
+    /// Whether files are sent that the app names.
+    pub x_sendfile_enabled: bool,
+    /// The field that names them.
+    pub sendfile_header: SendfileHeader,
+    /// The directories that they must be in; empty for any.
+    pub sendfile_roots: Vec<PathBuf>,
+    /// What stands behind the paths in X-Accel-Redirect.
+    pub sendfile_mappings: Vec<Mapping>,
     /// The port for our metrics; `None` for none.
     pub metrics_port: Option<Port>,
     /// The address of that port; `None` for every one.
@@ -153,6 +162,14 @@ impl From<&Settings> for Config {
             log_skip_statuses: settings.status_patterns(&settings::LOG_SKIP_STATUSES).to_vec(),
             filter_parameters: settings.list(&settings::FILTER_PARAMETERS).to_vec(),
             sendfile_secret: None,
+            x_sendfile_enabled: settings.switch(&settings::X_SENDFILE_ENABLED),
+            sendfile_header: settings.sendfile_header(),
+            sendfile_roots: settings
+                .list(&settings::SENDFILE_ROOTS)
+                .iter()
+                .map(PathBuf::from)
+                .collect(),
+            sendfile_mappings: settings.mappings(&settings::SENDFILE_MAPPINGS).to_vec(),
             metrics_port: settings.optional_port(&settings::METRICS_PORT),
             metrics_bind: settings.ip(&settings::METRICS_BIND),
         }

@@ -24,7 +24,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::AbortHandle;
 
 use self::connection::Gatekeeper;
-pub(crate) use self::directory::Directory;
+pub(crate) use self::directory::{Directory, own_places};
 pub(crate) use self::replier::Replier;
 
 /// The socket that the command line asks on.

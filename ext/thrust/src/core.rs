@@ -23,6 +23,7 @@ use crate::stages::access_log::AccessLog;
 use crate::stages::error_pages::ErrorPages;
 use crate::stages::limits::Limits;
 use crate::stages::own_paths::OwnPaths;
+use crate::stages::sendfile::Sendfile;
 use crate::upstream::Options;
 
 /// What serves the connections of one thread.
@@ -91,6 +92,7 @@ impl Lasting {
                 limits: Limits {
                     max_request_body: config.max_request_body,
                 },
+                sendfile: Sendfile::new(config),
                 service: self.service.clone(),
                 options: Arc::new(Options::from(config)),
                 core: self.number,

@@ -4,11 +4,14 @@ mod reason;
 
 use std::error::Error;
 use std::io;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
 
 use crate::connection::Abuse;
+use crate::files::FileError;
 use crate::http1::chunk::ChunkError;
 use crate::http1::head::HeadError;
 use crate::upstream::{BacklogLimit, Target};
@@ -69,6 +72,8 @@ pub(crate) enum ProxyError {
     UnaskedUpgrade { target: Target },
     #[error("{target} changed the protocol before it had the whole request")]
     EarlyUpgrade { target: Target },
+    #[error("the file {path:?} cannot be sent")]
+    File { path: Arc<Path>, source: FileError },
     #[error("the request body could not be taken")]
     RequestBody(#[source] BodyError),
 }
@@ -99,6 +104,14 @@ impl ProxyError {
             | Self::QueueSlow(_)
             | Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
             Self::ConnectSlow { .. } | Self::TargetSlow { .. } => StatusCode::GATEWAY_TIMEOUT,
+            Self::File { source, .. } => match source {
+                FileError::Missing(_) | FileError::Directory => StatusCode::NOT_FOUND,
+                FileError::Denied(_) | FileError::Special | FileError::Outside | FileError::Unmapped => {
+                    StatusCode::FORBIDDEN
+                }
+                FileError::Exhausted(_) => StatusCode::SERVICE_UNAVAILABLE,
+                FileError::Broken(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            },
             Self::RequestBody(BodyError::ClientSlow(_)) => StatusCode::REQUEST_TIMEOUT,
             Self::RequestBody(BodyError::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
             // Seldom seen: a client that left reads no answer, and an answer's faults come after its head.
@@ -110,7 +123,9 @@ impl ProxyError {
                 | BodyError::Untaken(_)
                 | BodyError::TargetCut
                 | BodyError::TargetMalformed(_)
-                | BodyError::TargetBroke(_),
+                | BodyError::TargetBroke(_)
+                | BodyError::FileCut(_)
+                | BodyError::FileBroke { .. },
             ) => StatusCode::BAD_REQUEST,
         }
     }
@@ -137,6 +152,13 @@ impl Failure for ProxyError {
             Self::MalformedAnswer { .. } | Self::TooManyInterim { .. } => Reason::AnswerMalformed,
             Self::UnaskedUpgrade { .. } | Self::EarlyUpgrade { .. } => Reason::Upgrade,
             Self::BrokenAnswer { source, .. } => source.reason(),
+            Self::File { source, .. } => match source {
+                FileError::Missing(_) | FileError::Directory => Reason::FileMissing,
+                FileError::Denied(_) | FileError::Special | FileError::Outside | FileError::Unmapped => {
+                    Reason::FileRefused
+                }
+                FileError::Exhausted(_) | FileError::Broken(_) => Reason::FileBroke,
+            },
             Self::RequestBody(error) => error.reason(),
         }
     }
@@ -185,6 +207,10 @@ pub(crate) enum BodyError {
     TargetMalformed(#[source] ChunkError),
     #[error("the connection to the app broke")]
     TargetBroke(#[source] io::Error),
+    #[error("the file {0:?} became shorter while it was sent")]
+    FileCut(Arc<Path>),
+    #[error("the file {path:?} could not be read")]
+    FileBroke { path: Arc<Path>, source: io::Error },
 }
 
 impl Failure for BodyError {
@@ -199,6 +225,8 @@ impl Failure for BodyError {
             Self::TargetCut => Reason::AnswerCut,
             Self::TargetMalformed(_) => Reason::AnswerMalformed,
             Self::TargetBroke(_) => Reason::TargetBroke,
+            Self::FileCut(_) => Reason::FileCut,
+            Self::FileBroke { .. } => Reason::FileBroke,
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 
 use crate::body::Body;
@@ -36,6 +37,8 @@ pub(crate) struct Request {
     pub(crate) new_id: Option<HeaderValue>,
     /// When it reached us, unless a proxy before us has said when it reached that.
     pub(crate) start: Option<SystemTime>,
+    /// Field lines that the app gets from us, each with its line end.
+    pub(crate) announcement: Bytes,
     /// The protocol that the client wants to change to; `h2c` is never among them.
     pub(crate) upgrade: Option<HeaderValue>,
     /// Whether the client reads trailers behind an answer.
@@ -58,11 +61,12 @@ impl Request {
         }
         Self {
             method: Method::GET,
-            target: RequestTarget::new(bytes::Bytes::from_static(b"/")),
+            target: RequestTarget::new(Bytes::from_static(b"/")),
             version: Version::HTTP_11,
             headers,
             new_id: None,
             start: None,
+            announcement: Bytes::new(),
             upgrade: None,
             accepts_trailers: false,
             expects_continue: false,

@@ -15,6 +15,7 @@ mod core;
 mod date;
 mod error;
 mod exchange;
+mod files;
 mod front;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]

@@ -14,6 +14,7 @@ use crate::stages::access_log::{AccessLog, Entry};
 use crate::stages::error_pages::ErrorPages;
 use crate::stages::limits::Limits;
 use crate::stages::own_paths::OwnPaths;
+use crate::stages::sendfile::Sendfile;
 use crate::stages::{request_id, request_start};
 use crate::upstream::Options;
 
@@ -24,6 +25,7 @@ pub(crate) struct Pipeline {
     pub(crate) error_pages: Arc<ErrorPages>,
     pub(crate) own_paths: OwnPaths,
     pub(crate) limits: Limits,
+    pub(crate) sendfile: Sendfile,
     pub(crate) service: Arc<Service>,
     /// How the app is asked.
     pub(crate) options: Arc<Options>,
@@ -65,9 +67,12 @@ impl Pipeline {
             return Ok(answer);
         }
         self.limits.apply(&mut request)?;
-        self.service
+        let asking = self.sendfile.announce(&mut request);
+        let response = self
+            .service
             .forward(self.core, request, client, &self.options, entry)
-            .await
+            .await?;
+        self.sendfile.resolve(response, asking)
     }
 
     /// Answers what cannot be read as a request.

@@ -6,3 +6,4 @@ pub(crate) mod limits;
 pub(crate) mod own_paths;
 pub(crate) mod request_id;
 pub(crate) mod request_start;
+pub(crate) mod sendfile;

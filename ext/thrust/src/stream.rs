@@ -16,6 +16,8 @@ use tokio::net::{TcpStream, UnixStream};
 
 use self::socket::Socket;
 use crate::buffer::Buffer;
+#[cfg(target_os = "linux")]
+use crate::files::Source;
 
 /// After so many bytes in one go, other connections of the thread get their turn.
 pub(crate) const TURN: usize = 256 * 1024;
@@ -78,6 +80,57 @@ impl Stream {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    /// Like [`Self::poll_write`], of what is followed at once by more: the system may keep it back until then.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn poll_write_before_more(
+        &self,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
+
+        // A client that has gone is an error, and no signal.
+        let flags = SendFlags::MORE | SendFlags::NOSIGNAL;
+        self.poll_io(cx, || {
+            Ok(sendmsg(
+                self.0.descriptor(),
+                slices,
+                &mut SendAncillaryBuffer::default(),
+                flags,
+            )?)
+        })
+    }
+
+    /// Lets the kernel send `limit` bytes of a file from `offset`, or as many of them as fit; 0 at the file's end.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn poll_send_file(
+        &self,
+        cx: &mut Context<'_>,
+        source: &Source,
+        offset: u64,
+        limit: usize,
+    ) -> Poll<io::Result<usize>> {
+        self.poll_io(cx, || {
+            let mut offset = offset;
+            let sent =
+                rustix::fs::sendfile(self.0.descriptor(), source.descriptor(), Some(&mut offset), limit)?;
+            Ok(sent)
+        })
+    }
+
+    /// Does `io` when the socket has room, until it needs no more of it.
+    #[cfg(target_os = "linux")]
+    fn poll_io(&self, cx: &mut Context<'_>, io: impl Fn() -> io::Result<usize>) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.0.poll_write_ready(cx))?;
+            match self.0.try_write_with(&io) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return Poll::Ready(result),
             }
         }
     }

@@ -76,7 +76,7 @@ fn what_belongs_to_the_apps_hop_does_not_reach_the_client() {
     let target = TestTarget::answering(
         "HTTP/1.1 299 Very Fine\r\nX-Named: 1\r\nConnection: X-Named, Content-Length\r\nKeep-Alive: timeout=5\r\n\
          Proxy-Authenticate: Basic\r\nTE: trailers\r\nUpgrade: h2c\r\nServer: puma\r\nSet-Cookie: a=1\r\n\
-         Set-Cookie: b=2\r\nX-Sendfile: /x\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 5\r\n\r\nhello",
+         Set-Cookie: b=2\r\nX-Accel-Redirect: /x\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 5\r\n\r\nhello",
     );
     let proxy = Launch::before(&target).start();
 
@@ -94,7 +94,7 @@ fn what_belongs_to_the_apps_hop_does_not_reach_the_client() {
     }
     assert_eq!(seen.first_line(), "HTTP/1.1 299 ");
     assert_eq!(seen.header("server").as_deref(), Some("puma"));
-    assert_eq!(seen.header("x-sendfile").as_deref(), Some("/x"));
+    assert_eq!(seen.header("x-accel-redirect").as_deref(), Some("/x"));
     assert_eq!(seen.header_lines("set-cookie"), ["a=1", "b=2"]);
     assert_eq!(seen.header_lines("date"), ["Sun, 06 Nov 1994 08:49:37 GMT"]);
     assert_eq!(seen.text(), "hello");
@@ -263,8 +263,8 @@ fn what_only_we_may_say_is_dropped_from_clients_in_every_spelling() {
     let seen = ask(
         &proxy,
         &target,
-        "GET / HTTP/1.1\r\nHost: a\r\nX-Sendfile-Type: X-Sendfile\r\nX-Accel-Mapping: /=/\r\n\
-         X_Sendfile_Type: X-Sendfile\r\nX-Accel_Mapping: /=/\r\nX_Forwarded_For: 6.6.6.6\r\nX_Forwarded-Proto: https\r\n\
+        "GET / HTTP/1.1\r\nHost: a\r\nX-Sendfile-Type: evil\r\nX-Accel-Mapping: /=/\r\nX-Thruster-Secret: evil\r\n\
+         X_Thruster_Secret: evil\r\nX_Sendfile_Type: evil\r\nX-Accel_Mapping: /=/\r\nX_Forwarded_For: 6.6.6.6\r\nX_Forwarded-Proto: https\r\n\
          X_Forwarded_Host: evil\r\nX_Request_Id: evil\r\nX_Request_Start: t=1\r\nX_Real_IP: 6.6.6.6\r\n\
          Content_Length: 5\r\nTransfer_Encoding: chunked\r\nContent_Type: text/evil\r\nMy_Own: kept\r\n\r\n",
     );
@@ -281,12 +281,14 @@ fn what_only_we_may_say_is_dropped_from_clients_in_every_spelling() {
             "my_own",
             "x-request-id",
             "x-request-start",
+            "x-sendfile-type",
             "x-forwarded-for",
             "x-forwarded-host",
             "x-forwarded-proto"
         ]
     );
     assert_eq!(seen.header("x-forwarded-for").as_deref(), Some("127.0.0.1"));
+    assert_eq!(seen.header("x-sendfile-type").as_deref(), Some("X-Sendfile"));
 }
 
 #[test]

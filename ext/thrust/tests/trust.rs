@@ -250,7 +250,7 @@ fn ask(proxy: &TestProxy, target: &TestTarget, fields: &str) -> Message {
 fn words(request: &Message) -> Vec<(String, String)> {
     let fields = request.head.lines().filter_map(|line| line.split_once(": "));
     let mut words: Vec<_> = fields
-        .filter(|(name, _)| !["Host", "X-Request-Id", "X-Request-Start"].contains(name))
+        .filter(|(name, _)| !["Host", "X-Request-Id", "X-Request-Start", "X-Sendfile-Type"].contains(name))
         .map(owned)
         .collect();
     words.sort();

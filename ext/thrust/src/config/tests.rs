@@ -71,6 +71,10 @@ fn the_defaults_are_those_that_are_promised() {
             .map(str::to_owned)
             .to_vec(),
             sendfile_secret: None,
+            x_sendfile_enabled: true,
+            sendfile_header: SendfileHeader::XSendfile,
+            sendfile_roots: Vec::new(),
+            sendfile_mappings: Vec::new(),
             metrics_port: None,
             metrics_bind: None,
         }
@@ -116,6 +120,10 @@ fn every_setting_reaches_the_configuration() {
         ("THRUSTER_LOG_LEVEL", "error"),
         ("THRUSTER_LOG_SKIP_PATHS", "/up, /assets/*"),
         ("THRUSTER_LOG_SKIP_STATUSES", "2xx,304"),
+        ("THRUSTER_X_SENDFILE_ENABLED", "0"),
+        ("THRUSTER_SENDFILE_HEADER", "X-Accel-Redirect"),
+        ("THRUSTER_SENDFILE_ROOTS", "/srv/one, two"),
+        ("THRUSTER_SENDFILE_MAPPINGS", "/a=/srv/b"),
         ("THRUSTER_METRICS_PORT", "9090"),
         ("THRUSTER_METRICS_BIND", "127.0.0.1"),
     ]);
@@ -170,6 +178,10 @@ fn every_setting_reaches_the_configuration() {
             log_skip_statuses: vec![StatusPattern::Class(2), StatusPattern::Code(304)],
             filter_parameters: vec!["plan".to_owned(), "*".to_owned()],
             sendfile_secret: None,
+            x_sendfile_enabled: false,
+            sendfile_header: SendfileHeader::XAccelRedirect,
+            sendfile_roots: vec!["/srv/one".into(), "two".into()],
+            sendfile_mappings: vec!["/a=/srv/b".parse().unwrap()],
             metrics_port: Some(Port::new(9090)),
             metrics_bind: Some(Ipv4Addr::LOCALHOST.into()),
         }

@@ -3,6 +3,8 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
+#[cfg(target_os = "linux")]
+use std::task::ready;
 use std::task::{Context, Poll};
 
 use http::{HeaderMap, Method, StatusCode, Version};
@@ -13,6 +15,8 @@ use crate::body::Body;
 use crate::core::Core;
 use crate::error::{BodyError, ProxyError};
 use crate::exchange::{Client, Response};
+#[cfg(target_os = "linux")]
+use crate::files::KernelError;
 use crate::http1::encode::{self, Framing, Persistence};
 use crate::http1::outbound::Outbound;
 use crate::http1::request::RequestHead;
@@ -160,6 +164,18 @@ impl Writer<'_> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BodyError>> {
         let mut written = 0;
         loop {
+            #[cfg(target_os = "linux")]
+            if !self.over && self.fault.is_none() && self.body.kernel_run().is_some() {
+                written += match self.poll_kernel(cx) {
+                    Poll::Ready(result) => result?,
+                    Poll::Pending => return self.poll_stalled(cx),
+                };
+                if written >= TURN && !self.over {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                continue;
+            }
             // The head waits for the first piece if that is at hand: then both leave in one write.
             if !self.over && !self.out.has_body() {
                 match self.poll_body(cx) {
@@ -200,6 +216,36 @@ impl Writer<'_> {
                 return Poll::Pending;
             }
         }
+    }
+
+    /// Writes what is in `out`, or if that is empty lets the kernel send what follows it: a run of a file.
+    #[cfg(target_os = "linux")]
+    fn poll_kernel(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, BodyError>> {
+        let stream = &self.link.stream;
+        if !self.out.is_empty() {
+            let written = ready!(stream.poll_write_before_more(cx, &self.out.slices()));
+            let count = written.map_err(|_| BodyError::ClientGone)?;
+            self.out.advance(count);
+            self.stall.over();
+            return Poll::Ready(Ok(count));
+        }
+        let Some(file) = self.body.kernel_run() else {
+            return Poll::Ready(Ok(0));
+        };
+        let Some((offset, length)) = file.kernel_run() else {
+            return Poll::Ready(Ok(0));
+        };
+        // No more than a turn: what is not in memory is read from disk meanwhile.
+        let limit = usize::try_from(length).map_or(TURN, |length| length.min(TURN));
+        let sent = ready!(stream.poll_send_file(cx, file.source(), offset, limit));
+        let count = file.sent(sent).map_err(|error| match error {
+            KernelError::File(error) => error,
+            KernelError::Socket => BodyError::ClientGone,
+        })?;
+        self.body.sent(count);
+        self.stall.over();
+        self.over = self.body.is_over();
+        Poll::Ready(Ok(count))
     }
 
     /// Takes the next piece of the body into `out`.

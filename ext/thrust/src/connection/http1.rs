@@ -225,6 +225,7 @@ fn read(link: &Arc<Link>, head: &Bytes) -> Result<(Facts, Box<Request>), HeadErr
         headers: fields.headers,
         new_id: None,
         start: None,
+        announcement: Bytes::new(),
         // HTTP/2 is offered by prior knowledge only: RFC 9113 has taken `h2c` out.
         upgrade: fields.upgrade.filter(|protocol| {
             fields.connection.upgrade

@@ -214,6 +214,20 @@ pub(super) fn places(variable: impl Fn(&str) -> Option<OsString>, root: bool) ->
         .collect()
 }
 
+/// Where directories of this user's thrusts may be, without symbolic links.
+pub(crate) fn own_places() -> impl Iterator<Item = PathBuf> {
+    let user = rustix::process::geteuid();
+    let places = places(|name| env::var_os(name), user.is_root()).into_iter();
+    places.filter_map(move |place| {
+        Some(
+            place
+                .canonicalize()
+                .ok()?
+                .join(format!("thrust-{}", user.as_raw())),
+        )
+    })
+}
+
 /// Opens a directory that must be `owner`'s and closed to everybody else.
 pub(super) fn open_private(at: impl AsFd, path: &Path, owner: u32) -> Result<File, DirectoryError> {
     let unusable = |error: rustix::io::Errno| DirectoryError::Unusable {

@@ -82,6 +82,11 @@ reasons! {
     AnswerCut => "answer_cut", Targets, "http_response_incomplete";
     AnswerStalled => "answer_stalled", Targets, "connection_read_timeout";
     Upgrade => "upgrade", Targets, "http_upgrade_failed";
+    // Of a file that it names.
+    FileMissing => "file_missing", Targets, "destination_not_found";
+    FileRefused => "file_refused", Targets, "proxy_configuration_error";
+    FileCut => "file_cut", Targets, "http_response_incomplete";
+    FileBroke => "file_broke", Targets, "proxy_internal_error";
 }
 
 /// On whose side a reason lies, and so who is to look into it.

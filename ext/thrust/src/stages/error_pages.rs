@@ -90,6 +90,9 @@ impl ErrorPages {
 /// What a client is told, in one sentence.
 fn message(error: &ProxyError) -> Cow<'static, str> {
     match error.status() {
+        StatusCode::NOT_FOUND => "there is no such file".into(),
+        StatusCode::FORBIDDEN => "this file is not sent".into(),
+        StatusCode::INTERNAL_SERVER_ERROR => "the file could not be read".into(),
         StatusCode::BAD_GATEWAY => "the application gave no usable answer".into(),
         StatusCode::SERVICE_UNAVAILABLE => "the application is not available now; try again shortly".into(),
         StatusCode::GATEWAY_TIMEOUT => "the application did not answer in time".into(),

@@ -1,6 +1,8 @@
 //! One socket of either kind. Which kind it is, is one branch; nothing is boxed for it.
 
 use std::io::{self, IoSlice};
+#[cfg(target_os = "linux")]
+use std::os::fd::{AsFd, BorrowedFd};
 use std::task::{Context, Poll};
 
 use socket2::SockRef;
@@ -40,6 +42,24 @@ impl Socket {
         match self {
             Self::Tcp(socket) => socket.try_write_vectored(slices),
             Self::Unix(socket) => socket.try_write_vectored(slices),
+        }
+    }
+
+    /// Does `io`, which writes to [`Self::descriptor`]; if that is full, forgets that it was writable.
+    #[cfg(target_os = "linux")]
+    pub(super) fn try_write_with(&self, io: impl FnOnce() -> io::Result<usize>) -> io::Result<usize> {
+        match self {
+            Self::Tcp(socket) => socket.try_io(Interest::WRITABLE, io),
+            Self::Unix(socket) => socket.try_io(Interest::WRITABLE, io),
+        }
+    }
+
+    /// The socket for calls that the runtime does not know.
+    #[cfg(target_os = "linux")]
+    pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(socket) => socket.as_fd(),
+            Self::Unix(socket) => socket.as_fd(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The app's answer: what its head means for its body and its connection, the body itself, and the tunnel after a 101.
 
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, Version, header};
@@ -19,6 +20,10 @@ use crate::http1::decode::BodyDecoder;
 use crate::http1::fields::{Fields, tokens};
 use crate::http1::response::ResponseHead;
 use crate::stream::Stream;
+
+/// How much is read of an answer that nobody gets, in bytes, and for how long.
+const DISCARDED: u64 = 64 * 1024;
+const DISCARD_TIME: Duration = Duration::from_secs(1);
 
 impl Upstream {
     /// Makes our answer from the app's head (RFC 9112 section 6.3).
@@ -258,6 +263,30 @@ impl AnswerBody {
     /// Whether all of it was read.
     pub(crate) fn is_over(&self) -> bool {
         self.asking.is_none() && self.first.is_none()
+    }
+
+    /// Reads what is left of an answer that nobody gets, so that its connection can be kept, if that is little.
+    pub(crate) fn discard(mut self: Box<Self>) {
+        let Some(asking) = &self.asking else { return };
+        // Whoever answers the client reads the rest of its request, and there is to be one who does.
+        if !asking.upload.is_sent() || self.length().is_some_and(|length| length > DISCARDED) {
+            return;
+        }
+        tokio::spawn(async move {
+            let mut left = DISCARDED;
+            let read = std::future::poll_fn(|cx| {
+                while let Some(Ok(frame)) = ready!(self.poll_next(cx)) {
+                    let length = frame.data_ref().map_or(0, |data| data.len() as u64);
+                    let Some(less) = left.checked_sub(length) else {
+                        break;
+                    };
+                    left = less;
+                }
+                Poll::Ready(())
+            });
+            // In vain, it is dropped, and closed.
+            let _ = tokio::time::timeout(DISCARD_TIME, read).await;
+        });
     }
 
     /// The answer is complete: the connection goes back if nothing is under way on it in either direction.

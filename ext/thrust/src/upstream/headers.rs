@@ -54,6 +54,7 @@ pub(super) fn request_head(
     if let Some(start) = request.start {
         request_start::write(&mut out, start);
     }
+    out.extend_from_slice(&request.announcement);
     x_forwarded(&mut out, headers, host, client, belief >= Belief::XForwarded);
     if belief == Belief::Everything && headers.contains_key(header::FORWARDED) {
         forwarded(&mut out, headers, client.peer);

@@ -425,8 +425,7 @@ pub static X_SENDFILE_ENABLED: Setting = Setting::thruster(
     "on",
     When::Live,
     "Send the files that the app names in X-Sendfile",
-)
-.not_built(SwitchedOnBy::On);
+);
 
 pub static SENDFILE_HEADER: Setting = Setting::ours(
     "SENDFILE_HEADER",
@@ -435,8 +434,7 @@ pub static SENDFILE_HEADER: Setting = Setting::ours(
     When::Live,
     "Field of an answer that names the file to send in its place",
 )
-.dialect("THRUST_SEND_FILE_HEADER")
-.not_built(SwitchedOnBy::Nothing);
+.dialect("THRUST_SEND_FILE_HEADER");
 
 pub static SENDFILE_ROOTS: Setting = Setting::ours(
     "SENDFILE_ROOTS",
@@ -444,8 +442,7 @@ pub static SENDFILE_ROOTS: Setting = Setting::ours(
     DefaultValue::Fixed(""),
     When::Live,
     "Directories that such a file must be in; empty for any, but not in /proc, /sys and /dev",
-)
-.not_built(SwitchedOnBy::Nothing);
+);
 
 pub static SENDFILE_MAPPINGS: Setting = Setting::ours(
     "SENDFILE_MAPPINGS",
@@ -453,8 +450,7 @@ pub static SENDFILE_MAPPINGS: Setting = Setting::ours(
     DefaultValue::Fixed(""),
     When::Live,
     "Directories that stand behind the paths in X-Accel-Redirect, such as /private=/srv/files",
-)
-.not_built(SwitchedOnBy::Nothing);
+);
 
 pub static PUBLIC_PATH: Setting = Setting::ours(
     "PUBLIC_PATH",

@@ -76,6 +76,7 @@ pub(super) fn read(mut parts: Parts) -> Result<Box<Request>, HeadError> {
         headers: parts.headers,
         new_id: None,
         start: None,
+        announcement: Bytes::new(),
         upgrade: None,
         accepts_trailers,
         expects_continue: false,

@@ -102,7 +102,7 @@ fn of_length(length: usize) -> &'static [(&'static str, Kind)] {
             ("fastly-client-ip", Proxies),
             ("x-azure-clientip", Proxies),
         ],
-        17 => &[("transfer-encoding", Single)],
+        17 => &[("transfer-encoding", Single), ("x-thruster-secret", Ours)],
         18 => &[("cf-connecting-ipv6", Proxies)],
         19 => &[("x-appengine-user-ip", Proxies), ("x-cluster-client-ip", Proxies)],
         22 => &[("x-vercel-forwarded-for", Proxies)],
@@ -145,7 +145,7 @@ mod tests {
     fn what_is_ours_passes_from_nobody() {
         let mut ours = names(Ours);
         ours.extend(["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"]);
-        assert_eq!(ours.len(), 9);
+        assert_eq!(ours.len(), 10);
 
         for name in ours {
             assert!(!passes(name, Belief::Everything), "{name}");

@@ -238,16 +238,16 @@ fn certificates_for_puma_do_not_ask_for_tls() {
 #[test]
 fn only_a_value_that_asks_for_what_is_not_built_is_warned_about() {
     assert_eq!(
-        warnings(&[("CACHE_SIZE", "64MB"), ("THRUSTER_X_SENDFILE_ENABLED", "1"),]),
+        warnings(&[("CACHE_SIZE", "64MB"), ("THRUSTER_GZIP_COMPRESSION_ENABLED", "1"),]),
         [
             "CACHE_SIZE has no effect: this version does not do what it asks for yet",
-            "THRUSTER_X_SENDFILE_ENABLED has no effect: this version does not do what it asks for yet",
+            "THRUSTER_GZIP_COMPRESSION_ENABLED has no effect: this version does not do what it asks for yet",
         ]
     );
     assert_eq!(
         warnings(&[
             ("CACHE_SIZE", "0"),
-            ("X_SENDFILE_ENABLED", "0"),
+            ("X_SENDFILE_ENABLED", "1"),
             ("GZIP_COMPRESSION_ENABLED", "off"),
             ("STORAGE_PATH", "/rails/storage"),
         ]),

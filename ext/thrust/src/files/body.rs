@@ -1,0 +1,247 @@
+//! A file on its way to a client: runs of bytes from its descriptor, and what stands between them.
+//!
+//! A client that reads slowly holds the descriptor and no memory: nothing is read before it is asked for.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::source::Source;
+use crate::buffer::Buffer;
+use crate::error::BodyError;
+
+/// Up to this many bytes are sent in one write with what stands before them; of a longer run the kernel sends them,
+/// where it can.
+#[cfg(target_os = "linux")]
+const READ: u64 = 16 * 1024;
+
+/// A file, or parts of one, on its way out.
+#[derive(Debug)]
+pub(crate) struct FileBody {
+    source: Source,
+    /// For the log.
+    path: Arc<Path>,
+    pieces: VecDeque<Piece>,
+    /// In bytes, of all pieces.
+    left: u64,
+    /// Whether the kernel has refused to send it.
+    #[cfg(target_os = "linux")]
+    only_read: bool,
+}
+
+#[derive(Debug)]
+enum Piece {
+    Text(Bytes),
+    Run(Range<u64>),
+}
+
+impl FileBody {
+    /// Nothing of the file yet; `path` is what it is called in the log.
+    pub(super) fn new(source: Source, path: Arc<Path>) -> Self {
+        Self {
+            source,
+            path,
+            pieces: VecDeque::new(),
+            left: 0,
+            #[cfg(target_os = "linux")]
+            only_read: false,
+        }
+    }
+
+    /// Adds these bytes.
+    pub(super) fn add_text(&mut self, text: Bytes) {
+        self.left += text.len() as u64;
+        self.pieces.push_back(Piece::Text(text));
+    }
+
+    /// Adds these bytes of the file.
+    pub(super) fn add_run(&mut self, run: Range<u64>) {
+        if !run.is_empty() {
+            self.left += run.end - run.start;
+            self.pieces.push_back(Piece::Run(run));
+        }
+    }
+
+    /// The next bytes, or `None` after the last.
+    pub(crate) fn next(&mut self) -> Option<Result<Bytes, BodyError>> {
+        let piece = match self.pieces.front_mut()? {
+            Piece::Text(text) => std::mem::take(text),
+            Piece::Run(run) => {
+                let mut buffer = Buffer::lend();
+                let space = buffer.space(run.end - run.start);
+                match self.source.read_at(space, run.start) {
+                    Ok(0) => return Some(Err(self.cut())),
+                    Ok(count) => buffer.filled(count),
+                    Err(source) => return Some(Err(self.broken(source))),
+                }
+            }
+        };
+        self.advance(piece.len() as u64);
+        Some(Ok(piece))
+    }
+
+    /// The exact number of bytes still to come.
+    pub(crate) fn length(&self) -> u64 {
+        self.left
+    }
+
+    /// Notes that the first `count` bytes are gone; they are of one piece.
+    fn advance(&mut self, count: u64) {
+        self.left -= count;
+        match self.pieces.front_mut() {
+            Some(Piece::Run(run)) if run.end - run.start > count => run.start += count,
+            _ => drop(self.pieces.pop_front()),
+        }
+    }
+
+    fn cut(&self) -> BodyError {
+        BodyError::FileCut(self.path.clone())
+    }
+
+    fn broken(&self, source: std::io::Error) -> BodyError {
+        BodyError::FileBroke {
+            path: self.path.clone(),
+            source,
+        }
+    }
+}
+
+/// What the kernel sends by itself.
+#[cfg(target_os = "linux")]
+impl FileBody {
+    /// Where the run begins that comes next and is for the kernel to send, and how long it is; `None` if what comes
+    /// next is to be asked for with [`Self::next`].
+    pub(crate) fn kernel_run(&self) -> Option<(u64, u64)> {
+        match self.pieces.front()? {
+            Piece::Run(run) if run.end - run.start > READ && !self.only_read => {
+                Some((run.start, run.end - run.start))
+            }
+            _ => None,
+        }
+    }
+
+    /// What the kernel can send it from.
+    pub(crate) fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// Takes note of what the kernel did with the run, and returns how many bytes of it were sent; 0 if it cannot
+    /// send this file, and it is to be asked for after all.
+    ///
+    /// # Errors
+    ///
+    /// The file has become shorter, or cannot be read. Or the socket failed: then the kernel's own error.
+    pub(crate) fn sent(&mut self, result: std::io::Result<usize>) -> Result<usize, KernelError> {
+        match result {
+            Ok(0) => Err(KernelError::File(self.cut())),
+            Ok(count) => {
+                self.advance(count as u64);
+                Ok(count)
+            }
+            Err(error) => match rustix::io::Errno::from_io_error(&error) {
+                Some(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::OPNOTSUPP) => {
+                    self.only_read = true;
+                    Ok(0)
+                }
+                Some(rustix::io::Errno::IO) => Err(KernelError::File(self.broken(error))),
+                _ => Err(KernelError::Socket),
+            },
+        }
+    }
+}
+
+/// Which end of a run failed.
+#[cfg(target_os = "linux")]
+#[derive(Debug)]
+pub(crate) enum KernelError {
+    /// Ours.
+    File(BodyError),
+    /// The client's.
+    Socket,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Seek, Write};
+
+    use super::*;
+
+    fn file(content: &[u8]) -> (tempfile::NamedTempFile, FileBody) {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(content).unwrap();
+        let opened = std::fs::File::open(file.path()).unwrap();
+        let body = FileBody::new(Source::File(opened), file.path().into());
+        (file, body)
+    }
+
+    fn rest(body: &mut FileBody) -> Vec<u8> {
+        let mut all = Vec::new();
+        while let Some(piece) = body.next() {
+            all.extend_from_slice(&piece.unwrap());
+        }
+        all
+    }
+
+    #[test]
+    fn pieces_come_in_order_and_in_reads_of_a_buffer() {
+        let content: Vec<u8> = (0..200_000_u32).map(|number| number as u8).collect();
+        let (_file, mut body) = file(&content);
+        body.add_text(Bytes::from_static(b"before"));
+        body.add_run(10..150_000);
+        body.add_text(Bytes::from_static(b"between"));
+        body.add_run(0..3);
+        assert_eq!(body.length(), 6 + 149_990 + 7 + 3);
+
+        let all = rest(&mut body);
+
+        assert_eq!(
+            all,
+            [b"before", &content[10..150_000], b"between", &content[..3]].concat()
+        );
+        assert_eq!(body.length(), 0);
+    }
+
+    #[test]
+    fn a_file_that_became_shorter_fails_where_it_ends() {
+        let (file, mut body) = file(&[b'x'; 100]);
+        body.add_run(0..100);
+        file.as_file().set_len(60).unwrap();
+
+        assert_eq!(body.next().unwrap().unwrap().len(), 60);
+        assert!(matches!(body.next(), Some(Err(BodyError::FileCut(_)))));
+        assert!(
+            matches!(body.next(), Some(Err(BodyError::FileCut(_)))),
+            "for good"
+        );
+    }
+
+    #[test]
+    fn what_is_added_to_a_file_meanwhile_is_not_sent() {
+        let (mut file, mut body) = file(b"hello");
+        body.add_run(0..5);
+        file.as_file_mut().seek(std::io::SeekFrom::End(0)).unwrap();
+        file.write_all(b", world").unwrap();
+
+        assert_eq!(rest(&mut body), b"hello");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_kernel_sends_long_runs_unless_it_says_that_it_cannot() {
+        let (_file, mut body) = file(&[b'x'; 100_000]);
+        body.add_run(0..READ);
+        assert_eq!(body.kernel_run(), None);
+        assert_eq!(body.next().unwrap().unwrap().len() as u64, READ);
+
+        body.add_run(10..100_000);
+        assert_eq!(body.kernel_run(), Some((10, 99_990)));
+        assert_eq!(body.sent(Ok(90)).unwrap(), 90);
+        assert_eq!(body.kernel_run(), Some((100, 99_900)));
+        assert_eq!(body.sent(Err(rustix::io::Errno::INVAL.into())).unwrap(), 0);
+        assert_eq!(body.kernel_run(), None);
+        assert_eq!(rest(&mut body).len(), 99_900);
+    }
+}

@@ -1,0 +1,121 @@
+//! Opens what may be sent: regular files, and nothing that would block, or act when it is opened.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use rustix::fs::{FileType, Mode, OFlags};
+use rustix::io::Errno;
+
+use super::source::Source;
+use super::validators::Modified;
+
+/// Why a file is not sent.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FileError {
+    #[error("there is no such file")]
+    Missing(#[source] io::Error),
+    #[error("it is a directory")]
+    Directory,
+    #[error("it may not be read")]
+    Denied(#[source] io::Error),
+    #[error("it is neither a file nor a directory")]
+    Special,
+    #[error("it lies outside of the directories that files are sent from")]
+    Outside,
+    #[error("it is not below a path of THRUSTER_SENDFILE_MAPPINGS")]
+    Unmapped,
+    #[error("no descriptor is free")]
+    Exhausted(#[source] io::Error),
+    #[error("the system could not open it")]
+    Broken(#[source] io::Error),
+}
+
+impl From<Errno> for FileError {
+    fn from(errno: Errno) -> Self {
+        match errno {
+            Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NAMETOOLONG | Errno::INVAL => {
+                Self::Missing(errno.into())
+            }
+            Errno::ACCESS | Errno::PERM => Self::Denied(errno.into()),
+            // A socket, or a device without a driver.
+            Errno::NXIO | Errno::NODEV => Self::Special,
+            Errno::MFILE | Errno::NFILE => Self::Exhausted(errno.into()),
+            _ => Self::Broken(errno.into()),
+        }
+    }
+}
+
+/// A regular file, open for reading.
+#[derive(Debug)]
+pub(crate) struct OpenFile {
+    pub(crate) source: Source,
+    /// In bytes, when it was opened.
+    pub(crate) size: u64,
+    pub(crate) modified: Modified,
+}
+
+/// Opens the file of this name; one that is relative is looked for in our working directory.
+///
+/// # Errors
+///
+/// There is none, it may not be read, or it is no regular file.
+pub(crate) fn open(path: &Path) -> Result<OpenFile, FileError> {
+    // A FIFO without a writer would block, a terminal would become ours.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let descriptor = loop {
+        match rustix::fs::open(path, flags, Mode::empty()) {
+            Err(Errno::INTR) => {}
+            result => break result?,
+        }
+    };
+    let stat = rustix::fs::fstat(&descriptor)?;
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => Ok(OpenFile {
+            source: Source::File(File::from(descriptor)),
+            size: u64::try_from(stat.st_size).unwrap_or(0),
+            modified: Modified {
+                seconds: stat.st_mtime as i64,
+                nanoseconds: u32::try_from(stat.st_mtime_nsec).unwrap_or(0),
+            },
+        }),
+        FileType::Directory => Err(FileError::Directory),
+        _ => Err(FileError::Special),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    #[test]
+    fn only_a_regular_file_is_opened_and_nothing_blocks() {
+        let place = tempfile::tempdir().unwrap();
+        let path = |name: &str| place.path().join(name);
+        std::fs::write(path("file"), "hello").unwrap();
+        std::fs::write(path("empty"), "").unwrap();
+        rustix::fs::mknodat(rustix::fs::CWD, path("fifo"), FileType::Fifo, Mode::RWXU, 0).unwrap();
+        let _socket = UnixListener::bind(path("socket")).unwrap();
+        std::os::unix::fs::symlink(path("loop"), path("loop")).unwrap();
+
+        assert_eq!(open(&path("file")).unwrap().size, 5);
+        assert_eq!(open(&path("empty")).unwrap().size, 0);
+        for name in ["fifo", "socket", "/dev/null", "/dev/zero"] {
+            let opened = open(&path(name));
+            assert!(matches!(opened, Err(FileError::Special)), "{name} {opened:?}");
+        }
+        assert!(matches!(open(place.path()), Err(FileError::Directory)));
+        for name in [
+            "nothing",
+            "file/below",
+            "loop",
+            &"x".repeat(300),
+            &"x/".repeat(3000),
+        ] {
+            let opened = open(&path(name));
+            assert!(matches!(opened, Err(FileError::Missing(_))), "{name} {opened:?}");
+        }
+    }
+}
