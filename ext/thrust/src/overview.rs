@@ -8,7 +8,6 @@ mod counted;
 mod endpoint;
 mod family;
 mod machine;
-mod text;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

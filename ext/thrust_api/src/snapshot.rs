@@ -2,6 +2,8 @@
 //!
 //! Names, kinds and units follow Prometheus, whose text says the same. `docs/metrics.md` lists every family.
 
+pub mod prometheus;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 

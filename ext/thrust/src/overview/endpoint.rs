@@ -16,12 +16,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, DATE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
+use thrust_api::snapshot::prometheus;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinHandle, JoinSet, spawn_blocking};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{Overview, text};
+use super::Overview;
 use crate::date;
 use crate::http1::encode::{self, Framing, Persistence};
 use crate::http1::head::HeadError;
@@ -192,11 +193,11 @@ async fn answer(request: &RequestHead, overview: &Arc<Overview>) -> Outbound {
     }
     let overview = overview.clone();
     // On a thread of its own, so that no request of this core waits for it.
-    let Ok(text) = spawn_blocking(move || text::of(&overview.snapshot())).await else {
+    let Ok(text) = spawn_blocking(move || prometheus::of(&overview.snapshot())).await else {
         let text = "thrust is ending\n".to_owned();
         return page(StatusCode::SERVICE_UNAVAILABLE, method, text, headers);
     };
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(text::CONTENT_TYPE));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(prometheus::CONTENT_TYPE));
     page(StatusCode::OK, method, text, headers)
 }
 

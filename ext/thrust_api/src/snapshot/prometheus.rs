@@ -2,13 +2,13 @@
 
 use std::fmt::{Display, Write};
 
-use thrust_api::snapshot::{Distribution, Family, Labels, Sample, Samples, Snapshot};
+use super::{Distribution, Family, Labels, Sample, Samples, Snapshot};
 
 /// What the text is, for `Content-Type`.
-pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The whole text.
-pub(super) fn of(snapshot: &Snapshot) -> String {
+pub fn of(snapshot: &Snapshot) -> String {
     let mut out = String::with_capacity(32 * 1024);
     for family in &snapshot.families {
         write(&mut out, family);
@@ -89,8 +89,7 @@ fn line(out: &mut String, text: impl Display) {
 
 #[cfg(test)]
 mod tests {
-    use thrust_api::snapshot::Bucket;
-
+    use super::super::Bucket;
     use super::*;
 
     #[test]
