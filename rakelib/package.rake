@@ -11,23 +11,25 @@ def package
   Gem::Package.build(spec, false, true, "pkg/#{spec.full_name}.gem")
 end
 
-desc "Build the gem of the ruby platform: its binary is built by cargo when it is installed"
+desc "Build the gem of the ruby platform: cargo builds its binary and its extension when it is installed"
 task(:gem) { package }
 
 namespace :gem do
-  desc "Build a precompiled gem for this machine: its binary needs this machine's C library or a newer one"
-  task native: "compile:release" do
+  desc "Build a precompiled gem for this machine and this Ruby: it needs this machine's C library or a newer one"
+  task native: %w[compile:release compile:native:release] do
     platform = Thruster::Executable.platform
     binary = "exe/#{platform}/thrust"
     mkdir_p File.dirname(binary)
     install RELEASE_BINARY, binary, mode: 0o755
+    extensions = "lib/thruster/#{RUBY_VERSION[/\A\d+\.\d+/]}"
+    install_extension "release", extensions
 
     package do |spec|
       spec.platform = platform
       spec.extensions = []
-      spec.files = spec.files.grep_v(%r{\A(ext/|Cargo\.)}) + [ binary ]
+      spec.files = spec.files.grep_v(%r{\A(ext/|Cargo\.)}) + [ binary, *Dir["#{extensions}/*"] ]
     end
   ensure
-    rm_rf File.dirname(binary) # exe/thrust would prefer it in this checkout, however old it gets.
+    rm_rf [ File.dirname(binary), extensions ] # This checkout would prefer them, however old they get.
   end
 end

@@ -14,9 +14,9 @@ RSpec.describe "The version" do
   end
 
   it "is the one that Cargo.lock has" do
-    locked = lock.scan(/name = "(thrust(?:_\w+)?)"\nversion = "([^"]+)"/).to_h
+    locked = lock.scan(/name = "(thrust(?:er)?(?:_\w+)?)"\nversion = "([^"]+)"/).to_h
 
-    expect(locked).to include("thrust" => Thruster::VERSION, "thrust_api" => Thruster::VERSION)
+    expect(locked).to include("thrust" => Thruster::VERSION, "thrust_api" => Thruster::VERSION, "thruster_native" => Thruster::VERSION)
     expect(locked.values.uniq).to eq([ Thruster::VERSION ])
   end
 

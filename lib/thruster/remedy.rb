@@ -32,7 +32,7 @@ module Thruster
       elsif source?
         build
       else
-        "This gem was made for another platform: run `#{install}`, then try again.\n"
+        elsewhere
       end
     end
 
@@ -60,6 +60,10 @@ module Thruster
           "It is built with cargo, which is not on the PATH: install Rust #{RUST} or later (https://rustup.rs), " \
             "run `THRUSTER_BUILD=1 #{pristine}`, then try again.\n"
         end
+      end
+
+      def elsewhere
+        "This gem was made for another platform: run `#{install}`, then try again.\n"
       end
 
       def cargo?

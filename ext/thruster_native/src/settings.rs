@@ -1,0 +1,111 @@
+//! The settings table and its checks, as Ruby sees them.
+
+use std::collections::{BTreeMap, HashMap};
+
+use magnus::{Error, IntoValue as _, RArray, RHash, Ruby, Symbol, Value, prelude::*};
+use serde_json::Value as Json;
+use thrust_api::settings::{Rejection, Setting, Settings, TABLE, When, Written};
+
+use crate::errors::{configuration, error, guarded};
+
+/// Every row of the table, each a hash.
+///
+/// # Errors
+///
+/// Ruby's own, when it has no memory left.
+pub(crate) fn table(ruby: &Ruby) -> Result<RArray, Error> {
+    guarded(ruby, || {
+        let rows = ruby.ary_new_capa(TABLE.len());
+        for setting in TABLE {
+            rows.push(row(ruby, setting)?)?;
+        }
+        Ok(rows)
+    })
+}
+
+/// Checks what an app would push; the same names with the values that the texts stand for: bytes and seconds as
+/// numbers, switches as true and false, lists as arrays, nil for none.
+///
+/// # Errors
+///
+/// `Thruster::ConfigurationError` with all the faults there are.
+pub(crate) fn check(ruby: &Ruby, texts: HashMap<String, String>) -> Result<RHash, Error> {
+    guarded(ruby, || {
+        let written = Written {
+            environment: BTreeMap::new(),
+            options: Vec::new(),
+            pushed: texts.into_iter().collect(),
+            cores: 1,
+        };
+        let settings = Settings::read(&written)
+            .map_err(|rejection| rejected(ruby, &rejection).unwrap_or_else(|fault| fault))?;
+
+        let values = ruby.hash_new();
+        for entry in settings.entries() {
+            let name = entry.setting.pushed_name();
+            if written.pushed.contains_key(&name) {
+                let json = serde_json::to_value(&entry.value).map_err(|fault| error(ruby, fault))?;
+                values.aset(name, from_json(ruby, json)?)?;
+            }
+        }
+        Ok(values)
+    })
+}
+
+fn rejected(ruby: &Ruby, rejection: &Rejection) -> Result<Error, Error> {
+    let faults = ruby.ary_new_capa(rejection.faults.len());
+    for fault in &rejection.faults {
+        let hash = ruby.hash_new();
+        hash.aset(ruby.to_symbol("setting"), fault.name())?;
+        hash.aset(ruby.to_symbol("message"), fault.to_string())?;
+        faults.push(hash)?;
+    }
+    Ok(configuration(ruby, faults))
+}
+
+fn row(ruby: &Ruby, setting: &Setting) -> Result<RHash, Error> {
+    let row = ruby.hash_new();
+    let set = |key: &str, value: Value| row.aset(ruby.to_symbol(key), value);
+    let when: Symbol = match setting.when {
+        When::Start => ruby.to_symbol("start"),
+        When::Live => ruby.to_symbol("live"),
+    };
+
+    set("name", setting.pushed_name().into_value_with(ruby))?;
+    set("variable", setting.variable().into_value_with(ruby))?;
+    set("option", format!("--{}", setting.option()).into_value_with(ruby))?;
+    set("kind", setting.kind.placeholder().into_value_with(ruby))?;
+    set("default", setting.default.describe().into_value_with(ruby))?;
+    set("when", when.into_value_with(ruby))?;
+    set("help", setting.help.into_value_with(ruby))?;
+    set("built", setting.is_built().into_value_with(ruby))?;
+    set("secret", setting.secret.into_value_with(ruby))?;
+    Ok(row)
+}
+
+fn from_json(ruby: &Ruby, json: Json) -> Result<Value, Error> {
+    Ok(match json {
+        Json::Null => ruby.qnil().as_value(),
+        Json::Bool(on) => on.into_value_with(ruby),
+        Json::Number(number) => match (number.as_u64(), number.as_i64(), number.as_f64()) {
+            (Some(whole), _, _) => whole.into_value_with(ruby),
+            (_, Some(whole), _) => whole.into_value_with(ruby),
+            (_, _, fraction) => fraction.into_value_with(ruby),
+        },
+        Json::String(text) => text.into_value_with(ruby),
+        Json::Array(items) => {
+            let array = ruby.ary_new_capa(items.len());
+            for item in items {
+                array.push(from_json(ruby, item)?)?;
+            }
+            array.as_value()
+        }
+        Json::Object(members) => {
+            let hash = ruby.hash_new();
+            for (name, member) in members {
+                hash.aset(name, from_json(ruby, member)?)?;
+            }
+            hash.as_value()
+        }
+    })
+}
