@@ -60,7 +60,7 @@ RSpec.describe Thruster::Settings, :native do
     binary = ENV["THRUSTER_EXECUTABLE"].to_s
     skip "THRUSTER_EXECUTABLE names no binary to compare with" if binary.empty?
     bad = { "max_request_body" => "lots", "log_requests" => "maybe", "http_read_timeout" => "366d", "log_skip_statuses" => "2xx,ok",
-      "log_skip_paths" => "up", "trusted_proxies" => "10.0.0.0/99", "log_format" => "xml", "log_level" => "loud", "target_queue" => "many" }
+      "log_skip_paths" => "up", "trusted_proxies" => "10.0.0.0/99", "sendfile_header" => "X-File", "sendfile_mappings" => "/a", "public_headers" => "C", "log_level" => "loud", "target_queue" => "many" }
     environment = bad.transform_keys { "THRUSTER_#{_1.upcase}" }
 
     told = run(binary, "true", environment:).errors.lines(chomp: true).map { _1.delete_prefix("thrust: ") }
