@@ -220,8 +220,8 @@ RSpec.describe Thruster::Assets, :native do
       put("app-0123abcd.css", "body { color: red }\n" * 500)
       put("old-0123abcd.css.gz")
 
-      expect(call).to match(/\ACompressed #{@root}: 1 files, 3 written, 0 up to date, 0 not worth it, 1 removed, whose file is gone; .*gz 10 kB to 1 kB.* \(\d+\.\d s\)\n\z/)
-      expect(call).to match(/: 1 files, 0 written, 3 up to date, 0 not worth it \(\d+\.\d s\)\n\z/)
+      expect(call).to match(/\ACompressed #{@root}: 1 file, 3 written, 0 up to date, 0 not worth it, 1 removed, whose file is gone; .*gz 10 kB to 1 kB.* \(\d+\.\d s\)\n\z/)
+      expect(call).to match(/: 1 file, 0 written, 3 up to date, 0 not worth it \(\d+\.\d s\)\n\z/)
     end
 
     it "says every few seconds how far it is" do

@@ -42,7 +42,7 @@ RSpec.describe "rake thruster:assets:compress", :native do
     define_precompile
     load_tasks
 
-    expect { Rake::Task["assets:precompile"].invoke }.to output(/: 1 files, 3 written/).to_stdout
+    expect { Rake::Task["assets:precompile"].invoke }.to output(/: 1 file, 3 written/).to_stdout
     expect(siblings).to eq(COMPRESSED)
   end
 
@@ -50,7 +50,7 @@ RSpec.describe "rake thruster:assets:compress", :native do
     load_tasks
     define_precompile
 
-    expect { Rake::Task["assets:precompile"].invoke }.to output(/: 1 files, 3 written/).to_stdout
+    expect { Rake::Task["assets:precompile"].invoke }.to output(/: 1 file, 3 written/).to_stdout
     expect(siblings).to eq(COMPRESSED)
   end
 

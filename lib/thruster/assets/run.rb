@@ -41,12 +41,12 @@ module Thruster
           parts = [ "#{written.size} written", "#{with(:kept).size} up to date", "#{with(:larger).size} not worth it" ]
           parts << "#{failed.size} failed" unless failed.empty?
           parts << "#{removed.size} removed, whose file is gone" unless removed.empty?
-          "Compressed #{@assets.directory}: #{files.size} files, #{parts.join(", ")}#{sizes(written)} (#{seconds.round(1)} s)"
+          "Compressed #{@assets.directory}: #{files.size} #{files.one? ? "file" : "files"}, #{parts.join(", ")}#{sizes(written)} (#{seconds.round(1)} s)"
         end
 
         # What the written siblings have in place of their files' bytes, by encoding.
         def sizes(written)
-          written.group_by(&:encoding).map do |encoding, results|
+          written.group_by(&:encoding).sort.map do |encoding, results|
             before = results.sum { File.size(_1.path) }
             "; #{encoding} #{kilobytes(before)} to #{kilobytes(results.sum(&:size))}"
           end.join
