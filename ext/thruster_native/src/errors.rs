@@ -4,7 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use magnus::{Error, ExceptionClass, Module as _, RArray, RModule, Ruby, prelude::*};
+use magnus::{Error, ExceptionClass, Module as _, RArray, RModule, Ruby, kwargs, prelude::*};
 
 /// A `Thruster::Error` that says this.
 pub(crate) fn error(ruby: &Ruby, message: impl fmt::Display) -> Error {
@@ -17,7 +17,7 @@ pub(crate) fn error(ruby: &Ruby, message: impl fmt::Display) -> Error {
 /// A `Thruster::ConfigurationError` with these faults: hashes, each with its setting and its message.
 pub(crate) fn configuration(ruby: &Ruby, faults: RArray) -> Error {
     class(ruby, "ConfigurationError")
-        .and_then(|class| class.new_instance((faults,)))
+        .and_then(|class| class.new_instance((kwargs!("faults" => faults),)))
         .map_or_else(|missing| missing, Error::from)
 }
 
