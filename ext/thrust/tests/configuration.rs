@@ -137,13 +137,42 @@ fn the_documentation_has_the_table_of_settings() {
         expected = replaced(&expected, mark, &table(built));
     }
 
+    check_or_write(&page, &expected);
+}
+
+#[test]
+fn the_gem_has_the_table_of_settings() {
+    let rows: Vec<_> = TABLE.iter().map(|setting| row(setting)).collect();
+
+    // A row a line: a new setting is one line in a diff.
+    let expected = format!("[\n  {}\n]\n", rows.join(",\n  "));
+
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../lib/thruster/settings.json");
+    check_or_write(&file, &expected);
+}
+
+/// A setting as the gem reads it: under the name by which Rails sets it.
+fn row(setting: &Setting) -> String {
+    serde_json::json!({
+        "name": setting.name.to_ascii_lowercase(),
+        "variable": variable(setting),
+        "kind": setting.kind.placeholder(),
+        "default": setting.default.describe(),
+        "when": when(setting),
+        "built": setting.is_built(),
+        "help": setting.help,
+    })
+    .to_string()
+}
+
+fn check_or_write(file: &Path, expected: &str) {
     if std::env::var_os("UPDATE_DOCS").is_some() {
-        fs::write(&page, &expected).unwrap();
+        fs::write(file, expected).unwrap();
     } else {
         assert!(
-            text == expected,
-            "docs/configuration.md differs from the settings; \
-             run `UPDATE_DOCS=1 cargo test -p thrust --test configuration`"
+            fs::read_to_string(file).unwrap() == expected,
+            "{} differs from the settings; run `UPDATE_DOCS=1 cargo test -p thrust --test configuration`",
+            file.display()
         );
     }
 }
@@ -160,22 +189,27 @@ fn replaced(text: &str, mark: &str, content: &str) -> String {
 fn table(built: bool) -> String {
     let mut text = "| Setting | Value | Default | Set | Meaning |\n|---|---|---|---|---|\n".to_owned();
     for setting in TABLE.into_iter().filter(|setting| setting.is_built() == built) {
-        let when = match setting.when {
-            When::Start => "start",
-            When::Live => "live",
-        };
+        let when = when(setting);
         let value = setting.kind.placeholder().replace('|', "\\|");
         let default = setting.default.describe();
         let default = if default.is_empty() { "(empty)" } else { default };
-        let (name, help) = (name(setting), setting.help);
-        text.push_str(&format!("| {name} | {value} | {default} | {when} | {help} |\n"));
+        let (name, help) = (variable(setting), setting.help);
+        text.push_str(&format!("| `{name}` | {value} | {default} | {when} | {help} |\n"));
     }
     text
 }
 
-fn name(setting: &Setting) -> String {
+fn when(setting: &Setting) -> &'static str {
+    match setting.when {
+        When::Start => "start",
+        When::Live => "live",
+    }
+}
+
+/// The variable as people write it.
+fn variable(setting: &Setting) -> String {
     match setting.names {
-        Names::Thruster => format!("`{}`", setting.name),
-        Names::Ours => format!("`{}`", setting.variable()),
+        Names::Thruster => setting.name.to_owned(),
+        Names::Ours => setting.variable(),
     }
 }
