@@ -42,3 +42,4 @@ require_relative "thruster/metrics"
 require_relative "thruster/assets"
 require_relative "thruster/client"
 require_relative "thruster/configuration"
+require_relative "thruster/railtie" if defined?(::Rails::Railtie)

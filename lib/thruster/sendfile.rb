@@ -1,0 +1,53 @@
+# frozen_string_literal: true
+
+require "rack"
+
+module Thruster
+  # Lets thrust send a file in the place of Puma: an answer whose body is a file names it in X-Sendfile.
+  #
+  # Rack::Sendfile does this too, but does not know which files thrust may send, and is not in every stack. What thrust may
+  # not send goes out as it would without it.
+  class Sendfile
+    HEADER = "x-sendfile"
+    # Those that thrust understands; with the second one the app itself says what to send.
+    HEADERS = %w[X-Sendfile X-Accel-Redirect].freeze
+
+    # Without roots, every file may be sent.
+    def initialize(roots)
+      @roots = roots
+      @real = {}
+    end
+
+    # The answer, or the same with the file's path in the place of its body. What is a part of a file already stays so.
+    def apply(response)
+      status, headers, body = response
+      return response unless status != 206 && body.respond_to?(:to_path) && path = sendable(body.to_path)
+
+      headers = headers.merge(HEADER => path, Rack::CONTENT_LENGTH => "0")
+      [ status, headers, Rack::BodyProxy.new([]) { body.close if body.respond_to?(:close) } ]
+    end
+
+    private
+      # A name with a control character would not stay within its field.
+      def sendable(path)
+        return if path.nil? || path.b.match?(/[\x00-\x1f\x7f]/n)
+
+        path = File.expand_path(path)
+        file = File.realpath(path)
+        path if File.file?(file) && (@roots.empty? || within?(file))
+      rescue SystemCallError
+        nil # Whoever reads the file says that it has gone.
+      end
+
+      def within?(file)
+        @roots.any? { |root| real(root)&.then { |directory| file.start_with?(directory) } }
+      end
+
+      # With a slash at its end. A root may be made later than the app booted.
+      def real(root)
+        @real[root] ||= File.join(File.realpath(root), "")
+      rescue SystemCallError
+        nil
+      end
+  end
+end
