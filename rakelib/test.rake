@@ -16,6 +16,13 @@ namespace :spec do
 end
 
 namespace :test do
+  desc "Ask Rails apps what they tell thrust, without a thrust"
+  Rake::TestTask.new(:railtie) do |test|
+    test.libs = %w[test lib]
+    test.pattern = "test/railtie/**/*_test.rb"
+    test.warning = false
+  end
+
   desc "Use a Rails app behind exe/thrust over real sockets"
   Rake::TestTask.new(:system) do |test|
     test.libs = %w[test]
