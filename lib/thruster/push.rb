@@ -15,6 +15,8 @@ module Thruster
     PAUSE = 60
     # Seconds between two tries while thrust has too many connections, as when many workers boot at once.
     CROWDED = 0.1
+    # Kinds of refusals that another try may not meet.
+    PASSING = %i[busy unavailable timed_out internal].freeze
 
     def initialize(app, logger: nil, environment: ENV)
       @app = app
@@ -135,8 +137,8 @@ module Thruster
       end
 
       def refused(error)
+        @settled = true unless PASSING.include?(error.kind)
         if error.kind == :superseded
-          @settled = true
           logger&.debug("Thruster: #{error.message}")
         else
           logger&.warn("Thruster: thrust refused the settings of Rails: #{error.message}")
