@@ -18,10 +18,11 @@ module Thruster
     # Kinds of refusals that another try may not meet.
     PASSING = %i[busy unavailable timed_out internal].freeze
 
-    def initialize(app, logger: nil, environment: ENV)
+    def initialize(app, logger: nil, environment: ENV, pause: PAUSE)
       @app = app
       @logger = logger
       @environment = environment
+      @pause = pause
       @mutex = Mutex.new
     end
 
@@ -59,7 +60,7 @@ module Thruster
       !@secret.nil? && !secret.nil? && Rack::Utils.secure_compare(@secret, secret)
     end
 
-    # Which files thrust may send; nil until it has told.
+    # Which files thrust may send; nil until it was told.
     attr_reader :sendfile
 
     private
@@ -74,7 +75,7 @@ module Thruster
       def tell
         return @settled = true if @environment[SOCKET].to_s.empty?
 
-        @next_try = now + PAUSE
+        @next_try = now + @pause
         keep(take_back_what_is_refused)
         @settled = true
       rescue Refused => error
