@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require_relative "queue_time"
+require_relative "sendfile"
 
 module Thruster
   # Stands at the top of an app's stack: knows the requests that come from the thrust above, and lets it send files for them.
@@ -20,14 +21,25 @@ module Thruster
       @push.deliver_late if env[QueueTime::START]
       QueueTime.note(env)
 
-      response = @app.call(env)
-      response = with_timing(response, env[QueueTime::KEY]) if @server_timing && env[QueueTime::KEY]
-      @push.from_thrust?(secret) ? @push.sendfile.apply(response) : response
+      sending_files(env, secret) { timed(env, @app.call(env)) }
     end
 
     private
+      def sending_files(env, secret)
+        sendfile = @push.sendfile or return yield
+
+        env.delete(Sendfile::TYPE)
+        return yield unless @push.from_thrust?(secret)
+
+        sendfile.prepare(env)
+        sendfile.apply(yield)
+      end
+
       # Rails adds to the same field.
-      def with_timing(response, waited)
+      def timed(env, response)
+        waited = env[QueueTime::KEY]
+        return response unless @server_timing && waited
+
         status, headers, body = response
         name = headers.keys.find { _1.casecmp?("server-timing") } || "server-timing"
         timing = [ *headers[name], format("queue;dur=%.2f", waited) ].join(", ")

@@ -114,7 +114,7 @@ module Thruster
       end
 
       def keep((settings, answer))
-        @sendfile = Sendfile.new(roots(settings, answer))
+        @sendfile = Sendfile.new(roots(settings, answer), files: facts.paths_of_files)
         @secret = answer[:sendfile_secret] if about_app[:sendfile]
         report(answer)
       end

@@ -38,6 +38,14 @@ module Thruster
       }.compact
     end
 
+    # Paths below which Rails answers with files and nothing else: those of Active Storage's disks.
+    def paths_of_files
+      prefix = config.active_storage.routes_prefix if config.respond_to?(:active_storage)
+      return [] if prefix.blank?
+
+      [ prefix, File.join(config.relative_url_root.to_s, prefix) ].uniq.map { File.join(_1, "disk", "") }
+    end
+
     # What Rails has and thrust was not told, one sentence each.
     def notes
       [ *@public.note, *filter_note, *proxies_note, *unsayable.map { "thrust was not told that #{_1[:message]}" } ]
@@ -99,7 +107,7 @@ module Thruster
       end
 
       def proxies_note
-        patterns = trusted_proxies.to_a.grep_v(->(proxy) { proxy.is_a?(IPAddr) || proxy.is_a?(String) })
+        patterns = trusted_proxies.to_a.reject { |proxy| proxy.is_a?(IPAddr) || proxy.is_a?(String) }
         return if patterns.empty?
 
         "config.action_dispatch.trusted_proxies has #{patterns.first.inspect}, which is no network: thrust trusts the " \

@@ -12,10 +12,22 @@ module Thruster
     # Those that thrust understands; with the second one the app itself says what to send.
     HEADERS = %w[X-Sendfile X-Accel-Redirect].freeze
 
-    # Without roots, every file may be sent.
-    def initialize(roots)
+    # Fields that ask for a part of a file.
+    RANGES = %w[HTTP_RANGE HTTP_IF_RANGE].freeze
+    # With it, releases of Rack before 3.1.18 name any file that anybody asks for.
+    TYPE = "HTTP_X_SENDFILE_TYPE"
+
+    # Without roots, every file may be sent. Below the paths of `files` there is nothing but files.
+    def initialize(roots, files: [])
       @roots = roots
+      @files = files
       @real = {}
+    end
+
+    # Leaves it to thrust to answer with a part of a file, where it is sure to be one: what the app makes a part of has no
+    # path any more.
+    def prepare(env)
+      RANGES.each { env.delete(_1) } if @files.any? && env["PATH_INFO"].to_s.start_with?(*@files)
     end
 
     # The answer, or the same with the file's path in the place of its body. What is a part of a file already stays so.

@@ -2,7 +2,6 @@
 
 require "rack"
 require "thruster/middleware"
-require "thruster/sendfile"
 
 RSpec.describe Thruster::Middleware do
   around { |example| Dir.mktmpdir { |directory| @directory = File.realpath(directory) and example.run } }
@@ -68,6 +67,28 @@ RSpec.describe Thruster::Middleware do
     ensure
       FileUtils.rm_rf(beside) if beside
     end
+  end
+
+  it "leaves it to thrust to make a part of a file below the paths where there are only files" do
+    push.sendfile = Thruster::Sendfile.new([ @directory ], files: [ "/disk/" ])
+    asked = { "HTTP_RANGE" => "bytes=0-1", "HTTP_IF_RANGE" => "e" }
+
+    call(file, env: { "HTTP_X_THRUSTER_SECRET" => "s3cret", "PATH_INFO" => "/disk/1", **asked })
+    expect(@seen).not_to include(*asked.keys)
+
+    call(file, env: { "HTTP_X_THRUSTER_SECRET" => "s3cret", "PATH_INFO" => "/elsewhere/disk/1", **asked })
+    expect(@seen).to include(asked)
+    call(file, env: { "PATH_INFO" => "/disk/1", **asked })
+    expect(@seen).to include(asked)
+  end
+
+  it "decides alone who gets the names of files, as soon as thrust has been told" do
+    call(file, env: { "HTTP_X_SENDFILE_TYPE" => "X-Sendfile" })
+    expect(@seen).not_to have_key("HTTP_X_SENDFILE_TYPE")
+
+    push.sendfile = nil
+    call(file, env: { "HTTP_X_SENDFILE_TYPE" => "X-Sendfile" })
+    expect(@seen).to have_key("HTTP_X_SENDFILE_TYPE")
   end
 
   it "leaves a part of a file to Puma" do

@@ -120,6 +120,18 @@ class FactsTest < ActiveSupport::TestCase
     assert_equal [ root, "#{root}/public", "#{root}/storage", "/mnt/attic", "#{root}/public/uploads" ], roots
   end
 
+  test "below the path of Active Storage's disks there are files, wherever the app lives" do
+    configure = lambda do |config, _|
+      config.active_storage = ActiveSupport::OrderedOptions[routes_prefix: "/rails/active_storage", service_configurations: {}]
+      config.relative_url_root = "/shop"
+    end
+
+    with, without = [ configure, ->(_, _) { } ].map { |configure| boot(configure:) { |app, _| facts(app).paths_of_files } }
+
+    assert_equal %w[/rails/active_storage/disk/ /shop/rails/active_storage/disk/], with
+    assert_empty without
+  end
+
   test "the header that an app sends files with is told, and the app is then left alone" do
     settings, facts = boot(configure: ->(config, _) { config.action_dispatch.x_sendfile_header = "X-Accel-Redirect" }) do |app, _|
       [ facts(app).settings, facts(app).app ]
