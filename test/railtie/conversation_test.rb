@@ -100,7 +100,7 @@ class ConversationTest < ActiveSupport::TestCase
       faults = %w[max_request_body http_read_timeout].map { { setting: _1, message: "#{_1} is \"lots\"; that is too much" } }
       proxy { { reply: "error", kind: "invalid", message: "2 settings are wrong", faults: } }
 
-      server = serve(command, "APP_SETTINGS" => '{"max_request_body":"lots","http_read_timeout":"lots"}')
+      server = serve(command, "APP_SETTINGS" => settings(max_request_body: "lots", http_read_timeout: "lots"))
 
       assert_not server.wait.success?
       assert_match(/thrust does not take what config\.thruster says/, server.output)
@@ -116,7 +116,7 @@ class ConversationTest < ActiveSupport::TestCase
       { reply: "error", kind: "invalid", message: "unknown: #{unknown.join(" ")}", faults: } if unknown.any?
     end
 
-    server = serve(RAILS, "APP_SETTINGS" => '{"max_request_body":"1MB"}').ready
+    server = serve(RAILS, "APP_SETTINGS" => settings(max_request_body: "1MB")).ready
 
     assert_equal 2, @proxy.told.size
     assert_empty @proxy.told.last["settings"].keys & %w[public_index public_path sendfile_roots]
@@ -162,7 +162,7 @@ class ConversationTest < ActiveSupport::TestCase
       { reply: "ok", configured: { generation: 1, changed: command["settings"].keys, overridden:, sendfile_secret: "s" } }
     end
 
-    server = serve(RAILS, "APP_SETTINGS" => '{"log_requests":false}').ready
+    server = serve(RAILS, "APP_SETTINGS" => settings(log_requests: false)).ready
 
     assert_includes server.output, "Thruster: environment LOG_REQUESTS wins over config.thruster.log_requests\n"
     assert_not_includes server.output, "assets_prefix\n"
@@ -171,6 +171,10 @@ class ConversationTest < ActiveSupport::TestCase
   private
     def proxy(&)
       @proxy = ToldProxy.new(@directory, &)
+    end
+
+    def settings(**values)
+      File.join(@directory, "settings.json").tap { File.write(_1, JSON.generate(values)) }
     end
 
     def serve(command, environment = {})

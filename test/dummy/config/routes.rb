@@ -3,6 +3,7 @@ Rails.application.routes.draw do
 
   root "pages#home"
   get "visits" => "pages#visits", as: :visits
+  get "proxy" => "proxies#show", as: :proxy
   match "request" => "requests#show", as: :echo_request, via: :all
   post "echo" => "echoes#create", as: :echo
   post "uploads" => "uploads#create", as: :uploads
