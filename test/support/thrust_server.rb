@@ -22,6 +22,7 @@ class ThrustServer
   def initialize(command: RAILS, launcher: LAUNCHER, environment: {}, ready: true)
     DummyApp.prepare
     @target_port = free_port
+    @environment = environment
     @lines = []
     @ledger = Tempfile.new("ledger")
     spawn([ *launcher, *command ], environment)
@@ -56,10 +57,11 @@ class ThrustServer
     @ledger.path
   end
 
-  # Runs `thrust WORDS` beside this server. What it wrote, and its Process::Status.
+  # Runs `thrust WORDS` beside this server, where it finds this server. What it wrote, and its Process::Status.
   def command(*words)
+    variables = @environment.slice("RUNTIME_DIRECTORY")
     Bundler.with_unbundled_env do
-      Timeout.timeout(COMMAND) { Open3.capture2e(*LAUNCHER, *words, chdir: DummyApp::ROOT, stdin_data: "") }
+      Timeout.timeout(COMMAND) { Open3.capture2e(variables, *LAUNCHER, *words, chdir: DummyApp::ROOT, stdin_data: "") }
     end
   end
 
