@@ -11,12 +11,23 @@ pub(crate) fn number(out: &mut Vec<u8>, number: impl itoa::Integer) {
 pub(crate) fn address(out: &mut Vec<u8>, address: IpAddr) {
     match address {
         IpAddr::V4(address) => {
-            let [first, rest @ ..] = address.octets();
-            number(out, first);
-            for octet in rest {
-                out.push(b'.');
-                number(out, octet);
+            let mut text = [0; "255.255.255.255.".len()];
+            let mut end = 0;
+            let mut push = |byte| {
+                text[end] = byte;
+                end += 1;
+            };
+            for octet in address.octets() {
+                if octet >= 100 {
+                    push(b'0' + octet / 100);
+                }
+                if octet >= 10 {
+                    push(b'0' + octet / 10 % 10);
+                }
+                push(b'0' + octet % 10);
+                push(b'.');
             }
+            out.extend_from_slice(&text[..end - 1]);
         }
         IpAddr::V6(address) => out.extend_from_slice(address.to_string().as_bytes()),
     }

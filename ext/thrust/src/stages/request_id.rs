@@ -1,5 +1,6 @@
 //! Gives every request a name that the client, our log and Rails' log share.
 
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 
 use crate::exchange::Request;
@@ -45,7 +46,7 @@ pub(crate) fn make() -> HeaderValue {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     /// Where the digits of each byte stand.
     const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
-    let mut random: [u8; 16] = rand::random();
+    let mut random = rand::random::<u128>().to_ne_bytes();
     random[6] = random[6] & 0x0f | 0x40;
     random[8] = random[8] & 0x3f | 0x80;
     let mut text = [b'-'; 36];
@@ -53,7 +54,9 @@ pub(crate) fn make() -> HeaderValue {
         text[place] = HEX[usize::from(byte >> 4)];
         text[place + 1] = HEX[usize::from(byte & 0xf)];
     }
-    HeaderValue::from_bytes(&text).expect("hexadecimal digits and dashes are a header value")
+    // One piece of memory for all copies of it; those of a vector would share it by a second one.
+    HeaderValue::from_maybe_shared(Bytes::from_owner(text))
+        .expect("hexadecimal digits and dashes are a header value")
 }
 
 #[cfg(test)]
