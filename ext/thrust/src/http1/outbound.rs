@@ -18,9 +18,21 @@ pub(crate) struct Outbound {
 }
 
 impl Outbound {
+    /// Begins with `head`.
+    pub(crate) fn new(head: Vec<u8>) -> Self {
+        Self {
+            before: head,
+            ..Self::default()
+        }
+    }
+
     /// Where heads and chunk sizes are written to. Empty `body` first: it leaves after what is added here.
     pub(crate) fn before(&mut self) -> &mut Vec<u8> {
         debug_assert!(self.body.is_empty() && self.after.is_empty());
+        if self.written == self.before.len() {
+            self.before.clear();
+            self.written = 0;
+        }
         &mut self.before
     }
 
@@ -37,6 +49,11 @@ impl Outbound {
             self.body = data;
             self.after = b"\r\n";
         }
+    }
+
+    /// Has what [`Self::before`] was given last written once more.
+    pub(crate) fn rewind(&mut self) {
+        self.written = 0;
     }
 
     /// Whether all of it was written.
@@ -61,10 +78,6 @@ impl Outbound {
         let body = (count - head).min(self.body.len());
         self.body.advance(body);
         self.after = &self.after[count - head - body..];
-        if self.written == self.before.len() {
-            self.before.clear();
-            self.written = 0;
-        }
         if self.body.is_empty() {
             // Lets go of the buffer that it was a slice of.
             self.body = Bytes::new();
@@ -89,5 +102,19 @@ mod tests {
             assert_eq!(out.slices().map(|slice| slice.to_vec()).concat(), whole[first..]);
             assert_eq!(out.is_empty(), first == whole.len());
         }
+    }
+
+    #[test]
+    fn a_head_can_be_sent_again_until_something_else_is() {
+        let mut out = Outbound::new(b"head".to_vec());
+        out.advance(4);
+        assert!(out.is_empty());
+
+        out.rewind();
+        assert_eq!(out.slices().map(|slice| slice.to_vec()).concat(), b"head");
+
+        out.advance(4);
+        out.before().extend_from_slice(b"next");
+        assert_eq!(out.slices().map(|slice| slice.to_vec()).concat(), b"next");
     }
 }

@@ -33,7 +33,6 @@ pub(crate) struct Asked {
 /// What of a request is needed while the app is asked, and to read its answer.
 #[derive(Debug)]
 pub(super) struct Question {
-    pub(super) head: Vec<u8>,
     pub(super) is_head: bool,
     /// Whether a second identical request does no harm (RFC 9110 section 9.2.2).
     pub(super) idempotent: bool,
@@ -63,9 +62,8 @@ impl Asked {
             _ => 0,
         };
         let weight = head.len() + usize::try_from(unread).unwrap_or(usize::MAX);
-        let upload = Box::new(Upload::new(&head, request.body, request.expects_continue));
+        let upload = Box::new(Upload::new(head, request.body, request.expects_continue));
         let question = Question {
-            head,
             is_head: request.method == Method::HEAD,
             idempotent: is_idempotent(&request.method, &request.headers),
             bodiless: upload.is_bodiless(),

@@ -106,7 +106,7 @@ impl Upstream {
             }
             asked.repeated = true;
             entry.repeated();
-            upload.restart(&asked.question.head);
+            upload.restart();
         }
     }
 

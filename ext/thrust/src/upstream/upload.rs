@@ -39,27 +39,28 @@ enum State {
 
 impl Upload {
     /// The request whose head is `head`; `withheld` if the body has to wait for a 100.
-    pub(super) fn new(head: &[u8], body: Body, withheld: bool) -> Self {
-        let chunked = body.length().is_none();
-        let state = if withheld { State::Withheld } else { State::Sending };
-        let mut upload = Self {
-            out: Outbound::default(),
+    pub(super) fn new(head: Vec<u8>, body: Body, withheld: bool) -> Self {
+        Self {
+            out: Outbound::new(head),
+            chunked: body.length().is_none(),
             body,
-            chunked,
-            state,
+            state: if withheld { State::Withheld } else { State::Sending },
             refused: false,
             begun: false,
             last: None,
-        };
-        upload.out.before().extend_from_slice(head);
-        upload
+        }
     }
 
     /// Begins anew, on another connection; either nothing has left, or the body is still as it came.
-    pub(super) fn restart(&mut self, head: &[u8]) {
+    pub(super) fn restart(&mut self) {
         if self.begun {
-            let (body, withheld) = (std::mem::take(&mut self.body), self.state == State::Withheld);
-            *self = Self::new(head, body, withheld);
+            // Nothing was written behind the head.
+            self.out.rewind();
+            if self.state == State::Sent {
+                self.state = State::Sending;
+            }
+            self.begun = false;
+            self.last = None;
         }
         self.refused = false;
     }

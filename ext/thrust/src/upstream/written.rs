@@ -21,7 +21,7 @@ pub(crate) async fn write(
     stream: &Stream,
 ) -> Result<(), BodyError> {
     let head = headers::request_head(&request, client, options, target);
-    let mut upload = Upload::new(&head, request.body, request.expects_continue);
+    let mut upload = Upload::new(head, request.body, request.expects_continue);
     upload.release();
     poll_fn(|cx| upload.poll(stream, cx)).await
 }
