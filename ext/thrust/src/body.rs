@@ -93,6 +93,11 @@ impl Body {
         self.entry = Some(entry);
     }
 
+    /// Whether it is an answer that lasts as long as either side likes.
+    pub(crate) fn is_endless(&self) -> bool {
+        self.entry.as_ref().is_some_and(|entry| entry.is_endless())
+    }
+
     /// Notes why the answer could not be sent to its end.
     pub(crate) fn failed(&mut self, error: &BodyError) {
         if let Some(entry) = &mut self.entry {

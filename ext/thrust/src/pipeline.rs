@@ -92,7 +92,11 @@ impl Pipeline {
 /// Adds what every answer has, and hands it its log line.
 fn finish(mut response: Response, id: HeaderValue, mut entry: Box<Entry>) -> Response {
     let headers = response.headers_mut();
-    headers.entry(request_id::X_REQUEST_ID).or_insert(id);
+    // Never the same twice: in a compression table it would only drive out what is (RFC 7541 section 6.2.3).
+    headers
+        .entry(request_id::X_REQUEST_ID)
+        .or_insert(id)
+        .set_sensitive(true);
     headers.entry(header::DATE).or_insert_with(date::now);
     entry.answered(response.status(), response.headers());
     response.body_mut().carry(entry);

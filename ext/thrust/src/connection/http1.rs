@@ -20,7 +20,7 @@ use super::upgrade;
 use crate::body::Body;
 use crate::core::{Carries, Core, Counted, Timeouts};
 use crate::error::ProxyError;
-use crate::exchange::{Client, Request, Response, is_event_stream};
+use crate::exchange::{Client, Request, Response};
 use crate::http1::decode::BodyDecoder;
 use crate::http1::fields::tokens;
 use crate::http1::head::{HeadError, MAX_EMPTY_LINES};
@@ -185,7 +185,7 @@ async fn exchange(
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         return After::Upgrade(response);
     }
-    if is_event_stream(response.headers()) {
+    if response.body().is_endless() {
         counted.set(Carries::EventStreams);
     }
     let sent = answer::send(link, response, facts, core, gone.as_mut()).await;

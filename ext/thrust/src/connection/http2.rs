@@ -19,7 +19,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderName;
-use http::request::Parts;
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::server::conn::http2::Builder;
@@ -33,9 +32,8 @@ use self::streams::{Flow, Open, Streams};
 use self::tasks::Tasks;
 use crate::core::{Carries, Core, Counted, Timeouts};
 use crate::error::ProxyError;
-use crate::exchange::{Client, Request, Response, is_event_stream};
+use crate::exchange::{Client, Request, Response};
 use crate::http1::head::{HeadError, MAX_HEAD};
-use crate::stages::request_id;
 use crate::stream::Stream;
 use crate::timer::{Stall, Timer};
 
@@ -232,46 +230,21 @@ fn take(
     flow: &Arc<Flow>,
 ) -> Result<Box<Request>, HeadError> {
     let (parts, body) = request.into_parts();
-    let length = head_length(&parts);
     let mut request = request::read(parts)?;
-    if length > MAX_HEAD {
-        return Err(HeadError::TooLarge);
-    }
     if !body.is_end_stream() {
         request.body = StreamBody::new(body, limit, flow.clone(), core.metrics.clone()).into();
     }
     Ok(request)
 }
 
-/// How long the head would be over HTTP/1, so that both have one limit.
-fn head_length(parts: &Parts) -> usize {
-    const REQUEST_LINE: usize = "  HTTP/1.1\r\nhost: \r\n\r\n".len();
-    const FIELD: usize = ": \r\n".len();
-    let fields = parts
-        .headers
-        .iter()
-        .map(|(name, value)| name.as_str().len() + value.len() + FIELD);
-    let authority = parts
-        .uri
-        .authority()
-        .map_or(0, |authority| authority.as_str().len());
-    let target = parts
-        .uri
-        .path_and_query()
-        .map_or(0, |target| target.as_str().len());
-    REQUEST_LINE + parts.method.as_str().len() + authority + target + fields.sum::<usize>()
-}
-
 /// Makes of an answer what hyper sends; the stream counts as open until that is dropped.
 fn send(mut response: Response, limit: Option<Duration>, mut open: Open) -> http::Response<Outgoing> {
-    if is_event_stream(response.headers()) {
+    if response.body().is_endless() {
         open.lasts();
     }
-    for name in [request_id::X_REQUEST_ID, X_RUNTIME] {
-        if let Some(value) = response.headers_mut().get_mut(name) {
-            // Never the same twice: in the compression table it would only drive out what is (RFC 7541 section 6.2.3).
-            value.set_sensitive(true);
-        }
+    if let Some(value) = response.headers_mut().get_mut(X_RUNTIME) {
+        // Like the request's id.
+        value.set_sensitive(true);
     }
     (*response).map(|body| Outgoing::new(body, limit, open))
 }

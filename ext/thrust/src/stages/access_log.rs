@@ -153,6 +153,11 @@ impl Entry {
         }
     }
 
+    /// Whether the answer has no end but the client's leaving.
+    pub(crate) fn is_endless(&self) -> bool {
+        self.endless
+    }
+
     /// Notes that the request has waited in a queue.
     pub(crate) fn queued(&mut self, time: Duration) {
         self.times.queue += time;

@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
 
 use crate::body::Body;
 use crate::exchange::Request;
 use crate::http1::fields::MAX_FIELDS;
-use crate::http1::head::{HeadError, MAX_TARGET};
+use crate::http1::head::{HeadError, MAX_HEAD, MAX_TARGET};
 use crate::http1::request::is_host;
 use crate::http1::target::RequestTarget;
 
@@ -29,7 +29,7 @@ pub(super) fn read(mut parts: Parts) -> Result<Box<Request>, HeadError> {
     if !parts.uri.scheme_str().is_none_or(is_known) {
         return Err(HeadError::Target);
     }
-    judge_fields(&parts.headers)?;
+    let fields = Fields::judge(&parts.headers)?;
     let target = match parts.uri.path_and_query() {
         Some(target) if target.as_str().starts_with('/') => target.as_str(),
         // hyper lets a query through that no path stands before (RFC 9113 section 8.3.1).
@@ -39,72 +39,117 @@ pub(super) fn read(mut parts: Parts) -> Result<Box<Request>, HeadError> {
     if target.len() > MAX_TARGET {
         return Err(HeadError::TargetTooLong);
     }
-    let target = RequestTarget::new(Bytes::copy_from_slice(target.as_bytes()));
 
     // RFC 9113 section 8.3.1: `:authority` takes the place of `host`, and the two must not differ.
-    let authority = parts.uri.authority().map(|authority| authority.as_str());
-    let mut hosts = parts.headers.get_all(header::HOST).iter();
-    let host = match (authority, hosts.next(), hosts.next()) {
-        (_, _, Some(_)) => return Err(HeadError::Host),
-        (Some(authority), Some(host), None) if host.as_bytes() != authority.as_bytes() => {
-            return Err(HeadError::Host);
-        }
-        (Some(authority), _, None) => HeaderValue::from_str(authority).map_err(|_| HeadError::Host)?,
-        (None, Some(host), None) => host.clone(),
-        (None, None, None) => return Err(HeadError::HostMissing),
+    let authority = parts
+        .uri
+        .authority()
+        .map(|authority| authority.as_str().as_bytes());
+    let given = parts.headers.get(header::HOST).map(HeaderValue::as_bytes);
+    let host = match (authority, given) {
+        _ if fields.hosts > 1 => return Err(HeadError::Host),
+        (Some(authority), Some(given)) if authority != given => return Err(HeadError::Host),
+        (None, None) => return Err(HeadError::HostMissing),
+        (Some(host), _) | (None, Some(host)) => host,
     };
-    if !is_host(host.as_bytes()) {
+    if !is_host(host) {
         return Err(HeadError::Host);
     }
+    let length = head_length(&parts.method, authority.unwrap_or_default(), target) + fields.length;
+    // One piece of memory for both.
+    let text = Bytes::from([target.as_bytes(), host].concat());
+    let (target, host) = (text.slice(..target.len()), text.slice(target.len()..));
+    let host = HeaderValue::from_maybe_shared(host).map_err(|_| HeadError::Host)?;
     parts.headers.insert(header::HOST, host);
-    join_cookies(&mut parts.headers);
+    if fields.cookies > 1 {
+        join_cookies(&mut parts.headers);
+    }
     // Only now: browsers send each cookie in a field of its own.
     if parts.headers.len() > MAX_FIELDS {
         return Err(HeadError::TooManyFields);
     }
-    let accepts_trailers = parts.headers.remove(header::TE).is_some();
-    // A 100 cannot be sent on this connection; the client goes on after a while of its own choosing.
-    parts.headers.remove(header::EXPECT);
-    // The only hop-by-hop fields that HTTP/2 itself does not forbid.
-    parts.headers.remove(header::PROXY_AUTHENTICATE);
-    parts.headers.remove(header::PROXY_AUTHORIZATION);
+    if length > MAX_HEAD {
+        return Err(HeadError::TooLarge);
+    }
+    for name in fields.ours {
+        parts.headers.remove(name);
+    }
 
     Ok(Box::new(Request {
         method: parts.method,
-        target,
+        target: RequestTarget::new(target),
         version: Version::HTTP_2,
         headers: parts.headers,
         new_id: None,
         start: None,
         announcement: Bytes::new(),
         upgrade: None,
-        accepts_trailers,
+        accepts_trailers: fields.accepts_trailers,
         expects_continue: false,
         body: Body::empty(),
         interim: None,
     }))
 }
 
-/// Whether the fields can be read in one way, once they stand in lines; hyper has found no line ends in them.
-fn judge_fields(headers: &HeaderMap) -> Result<(), HeadError> {
-    let is_padded = |value: &HeaderValue| {
-        let bytes = value.as_bytes();
-        bytes.trim_ascii().len() < bytes.len()
-    };
-    // RFC 9113 section 8.2.1. In a line, the padding would be lost.
-    if headers.values().any(is_padded) {
-        return Err(HeadError::Field);
+/// How long a request without fields would be over HTTP/1, so that both have one limit.
+fn head_length(method: &Method, authority: &[u8], target: &str) -> usize {
+    "  HTTP/1.1\r\nhost: \r\n\r\n".len() + method.as_str().len() + authority.len() + target.len()
+}
+
+/// What one look at all fields has shown.
+#[derive(Default)]
+struct Fields {
+    /// How long they would be over HTTP/1.
+    length: usize,
+    hosts: usize,
+    cookies: usize,
+    accepts_trailers: bool,
+    /// Those that concern this hop.
+    ours: Vec<HeaderName>,
+}
+
+impl Fields {
+    /// Refuses fields that could be read in two ways, once they stand in lines; hyper has found no line ends in them.
+    fn judge(headers: &HeaderMap) -> Result<Self, HeadError> {
+        let mut fields = Self::default();
+        let (mut lengths, mut expects) = (0, 0);
+        for (name, value) in headers {
+            let value = value.as_bytes();
+            // RFC 9113 section 8.2.1. In a line, the padding would be lost.
+            if value.trim_ascii().len() < value.len() {
+                return Err(HeadError::Field);
+            }
+            fields.length += name.as_str().len() + value.len() + ": \r\n".len();
+            match *name {
+                header::HOST => fields.hosts += 1,
+                header::COOKIE => fields.cookies += 1,
+                header::CONTENT_LENGTH => {
+                    lengths += 1;
+                    // hyper refuses those that differ.
+                    if lengths > 1 {
+                        return Err(HeadError::ContentLength);
+                    }
+                }
+                header::EXPECT => {
+                    expects += 1;
+                    if expects > 1 || !value.eq_ignore_ascii_case(b"100-continue") {
+                        return Err(HeadError::Expect);
+                    }
+                    // A 100 cannot be sent on this connection; the client goes on after a while of its own choosing.
+                    fields.ours.push(header::EXPECT);
+                }
+                header::TE => {
+                    fields.accepts_trailers = true;
+                    fields.ours.push(header::TE);
+                }
+                // The only other hop-by-hop fields that HTTP/2 itself does not forbid.
+                header::PROXY_AUTHENTICATE => fields.ours.push(header::PROXY_AUTHENTICATE),
+                header::PROXY_AUTHORIZATION => fields.ours.push(header::PROXY_AUTHORIZATION),
+                _ => {}
+            }
+        }
+        Ok(fields)
     }
-    // hyper refuses those that differ.
-    if headers.get_all(header::CONTENT_LENGTH).iter().nth(1).is_some() {
-        return Err(HeadError::ContentLength);
-    }
-    let mut expected = headers.get_all(header::EXPECT).iter();
-    let is_known = |expect: &HeaderValue| expect.as_bytes().eq_ignore_ascii_case(b"100-continue");
-    if !expected.next().is_none_or(is_known) || expected.next().is_some() {
-        return Err(HeadError::Expect);
-    }
-    Ok(())
 }
 
 /// One `Cookie` field from several, for HTTP/1 knows no others (RFC 9113 section 8.2.3).
@@ -190,6 +235,15 @@ mod tests {
         assert!(read_with("a", MAX_FIELDS - 1).is_ok());
         assert_eq!(read_with("a", MAX_FIELDS).err(), Some(HeadError::TooManyFields));
         assert!(read_with("cookie", MAX_FIELDS * 2).is_ok());
+    }
+
+    #[test]
+    fn a_head_that_would_be_too_large_over_http_1_is_refused() {
+        let read_with = |length: usize| read(parts("GET", "http://a/", &[("x", &"b".repeat(length))]));
+        let rest = "GET / HTTP/1.1\r\nhost: a\r\nx: \r\n\r\n".len();
+
+        assert!(read_with(MAX_HEAD - rest).is_ok());
+        assert_eq!(read_with(MAX_HEAD - rest + 1).err(), Some(HeadError::TooLarge));
     }
 
     #[test]
