@@ -125,6 +125,7 @@ impl<'a> Line<'a> {
     }
 
     /// Adds a text.
+    #[inline]
     pub(crate) fn text(&mut self, name: &str, value: &str) {
         self.name(name);
         match self.format {
@@ -133,7 +134,18 @@ impl<'a> Line<'a> {
         }
     }
 
+    /// Adds a text; what is no UTF-8 shows as U+FFFD.
+    #[inline]
+    pub(crate) fn bytes(&mut self, name: &str, value: &[u8]) {
+        if self.format == Format::Json && is_plain(value) {
+            self.written(name, |out| out.extend_from_slice(value));
+        } else {
+            self.text(name, &String::from_utf8_lossy(value));
+        }
+    }
+
     /// Adds what `write` appends, in which nothing needs quoting.
+    #[inline]
     pub(crate) fn written(&mut self, name: &str, write: impl FnOnce(&mut Vec<u8>)) {
         self.name(name);
         let quote: &[u8] = if self.format == Format::Json { b"\"" } else { b"" };
@@ -143,6 +155,7 @@ impl<'a> Line<'a> {
     }
 
     /// Adds a number.
+    #[inline]
     pub(crate) fn number(&mut self, name: &str, value: impl itoa::Integer) {
         self.name(name);
         text::number(self.out, value);
@@ -167,6 +180,8 @@ impl<'a> Line<'a> {
         });
     }
 
+    // Inlined, so that it is made for each name: their lengths are known then.
+    #[inline(always)]
     fn name(&mut self, name: &str) {
         match self.format {
             Format::Json => {
@@ -183,12 +198,21 @@ impl<'a> Line<'a> {
     }
 }
 
+/// Whether it may stand between the quotes of a JSON string, and is nothing but visible ASCII.
+fn is_plain(text: &[u8]) -> bool {
+    // In pieces of one length and without an early end, so that the compiler looks at many bytes at once.
+    let (whole, rest) = text.as_chunks::<16>();
+    let mut last = [b' '; 16];
+    last[..rest.len()].copy_from_slice(rest);
+    whole.iter().chain([&last]).all(|piece| {
+        piece.iter().fold(true, |plain, byte| {
+            plain & matches!(byte, b' '..=b'~') & (*byte != b'"') & (*byte != b'\\')
+        })
+    })
+}
+
 fn json_string(out: &mut Vec<u8>, text: &str) {
-    // Without an early end, so that the compiler looks at many bytes at once.
-    let plain = text.bytes().fold(true, |plain, byte| {
-        plain & matches!(byte, b' '..=b'~') & (byte != b'"') & (byte != b'\\')
-    });
-    if plain {
+    if is_plain(text.as_bytes()) {
         out.push(b'"');
         out.extend_from_slice(text.as_bytes());
         out.push(b'"');
@@ -289,6 +313,29 @@ mod tests {
             line(Format::Json, "/a\"<b>&"),
             "{\"time\":\"2023-11-14T22:13:20.12Z\",\"level\":\"INFO\",\"msg\":\"Request\",\"path\":\"/a\\\"<b>&\",\"status\":200}\n"
         );
+    }
+
+    #[test]
+    fn bytes_are_escaped_wherever_they_need_it_and_shown_if_they_are_no_text() {
+        let json = |value: &[u8]| {
+            let mut out = Vec::new();
+            let mut line = Line {
+                out: &mut out,
+                format: Format::Json,
+            };
+            line.bytes("a", value);
+            String::from_utf8(out).unwrap()
+        };
+
+        for length in 0..40 {
+            let plain = "x".repeat(length);
+            assert_eq!(json(plain.as_bytes()), format!(",\"a\":\"{plain}\""));
+            assert_eq!(
+                json(format!("{plain}\"{plain}").as_bytes()),
+                format!(",\"a\":\"{plain}\\\"{plain}\"")
+            );
+        }
+        assert_eq!(json(b"a\xffb"), ",\"a\":\"a\u{fffd}b\"");
     }
 
     #[test]

@@ -185,7 +185,7 @@ impl Batch {
                 self.begun.notify_one();
             }
             write(text, clock);
-            (text.len() >= BATCH).then(|| std::mem::take(text))
+            (text.len() >= BATCH).then(|| begin_anew(text))
         };
         if let Some(text) = full {
             self.writer.send(text);
@@ -194,7 +194,7 @@ impl Batch {
 
     /// Hands over what is there.
     pub(crate) fn flush(&self) {
-        let text = std::mem::take(&mut self.lines.lock().unwrap_or_else(PoisonError::into_inner).text);
+        let text = begin_anew(&mut self.lines.lock().unwrap_or_else(PoisonError::into_inner).text);
         if !text.is_empty() {
             self.writer.send(text);
         }
@@ -208,4 +208,10 @@ impl Batch {
             self.flush();
         }
     }
+}
+
+/// What was gathered; as much room is left for what comes as that has taken, so that it need not grow line by line.
+fn begin_anew(text: &mut Vec<u8>) -> Vec<u8> {
+    let room = text.capacity().min(2 * text.len());
+    std::mem::replace(text, Vec::with_capacity(room))
 }

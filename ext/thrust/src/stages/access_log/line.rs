@@ -93,7 +93,7 @@ impl RequestLine {
         let query = request.map_or(Cow::Borrowed(&[][..]), |request| {
             filter.query(request.target.query())
         });
-        line.text("path", &visible(&path));
+        line.bytes("path", &path);
         line.number("status", outcome.status);
         line.number("dur", outcome.total.as_millis());
         line.text("method", outcome.method.map_or("", Method::as_str));
@@ -101,22 +101,22 @@ impl RequestLine {
             Some(length) => line.number("req_content_length", length),
             None => line.number("req_content_length", -1),
         }
-        line.text(
+        line.bytes(
             "req_content_type",
-            &lossy(request.and_then(|request| request.content_type.as_ref())),
+            bytes(request.and_then(|request| request.content_type.as_ref())),
         );
         line.number("resp_content_length", outcome.sent);
-        line.text("resp_content_type", &lossy(self.content_type.as_ref()));
+        line.bytes("resp_content_type", bytes(self.content_type.as_ref()));
         line.written("remote_addr", |out| self.client.write(out));
-        line.text(
+        line.bytes(
             "user_agent",
-            &lossy(request.and_then(|request| request.user_agent.as_ref())),
+            bytes(request.and_then(|request| request.user_agent.as_ref())),
         );
         line.text("cache", "bypass");
-        line.text("query", &visible(&query));
+        line.bytes("query", &query);
         line.text("proto", request.map_or("", |request| protocol(request.version)));
-        line.text("host", &lossy(request.and_then(|request| request.host.as_ref())));
-        line.text("request_id", &lossy(Some(&self.id)));
+        line.bytes("host", bytes(request.and_then(|request| request.host.as_ref())));
+        line.bytes("request_id", self.id.as_bytes());
         line.number("queue", outcome.times.queue.as_millis());
         line.number("connect", outcome.times.connect.as_millis());
         if let Some(first_byte) = outcome.times.first_byte {
@@ -133,15 +133,9 @@ impl RequestLine {
     }
 }
 
-/// The text of a field, empty if there is none.
-fn lossy(value: Option<&HeaderValue>) -> Cow<'_, str> {
-    value.map_or(Cow::Borrowed(""), |value| visible(value.as_bytes()))
-}
-
-/// `bytes` as text; what is no UTF-8 shows as U+FFFD.
-fn visible(bytes: &[u8]) -> Cow<'_, str> {
-    // Nearly all of it is, and then this is several times faster than asking for the lossy conversion.
-    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
+/// The value of a field, empty if there is none.
+fn bytes(value: Option<&HeaderValue>) -> &[u8] {
+    value.map_or(&[], HeaderValue::as_bytes)
 }
 
 /// The name of a version, as thruster writes it.
