@@ -7,6 +7,7 @@
 //! h2 reads for as long as there is anything. Here it is stopped after a **turn**, so that what came is worked off,
 //! and other connections are served, before more is read.
 
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -15,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes};
 use hyper::rt::ReadBufCursor;
 
 use super::flood::{Abuse, Allowance, Frames};
@@ -37,6 +38,11 @@ const ENHANCE_YOUR_CALM: u32 = 0xb;
 /// The frame of section 6.8.
 const GOAWAY: u8 = 7;
 
+thread_local! {
+    /// Where the next connection that has something to write gathers it: nearly always one is done before another begins.
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
 /// A client's socket and what waits to be written to it.
 #[derive(Debug)]
 pub(super) struct Socket {
@@ -57,7 +63,9 @@ struct Watch {
 
 #[derive(Debug)]
 struct Out {
-    gathered: BytesMut,
+    gathered: Vec<u8>,
+    /// How much of that was written.
+    written: usize,
     /// Whether everything that h2 wanted to write was taken, so that what follows stands between two frames.
     is_whole: bool,
     /// Whether the client took nothing when last tried,
@@ -70,7 +78,8 @@ impl Socket {
     /// `limit` is how long the client may take nothing.
     pub(super) fn new(stream: Stream, limit: Option<Duration>) -> Self {
         let out = Out {
-            gathered: BytesMut::new(),
+            gathered: Vec::new(),
+            written: 0,
             is_whole: true,
             is_stalled: false,
             stall: Stall::new(limit),
@@ -171,7 +180,10 @@ impl Socket {
             ready!(out.poll_write(&self.stream, cx, &[]))?;
         }
         // An idle connection holds no buffer.
-        out.gathered = BytesMut::new();
+        let gathered = std::mem::take(&mut out.gathered);
+        if gathered.capacity() >= GATHERED {
+            SPARE.set(gathered);
+        }
         Poll::Ready(Ok(()))
     }
 
@@ -203,7 +215,7 @@ impl Out {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let mut all = [IoSlice::new(&[]); SLICES];
-        all[0] = IoSlice::new(&self.gathered);
+        all[0] = IoSlice::new(&self.gathered[self.written..]);
         for (place, slice) in all[1..].iter_mut().zip(slices) {
             *place = IoSlice::new(slice);
         }
@@ -213,8 +225,12 @@ impl Out {
             self.stall.over();
         }
         let written = ready!(written)?;
-        let gathered = written.min(self.gathered.len());
-        self.gathered.advance(gathered);
+        let gathered = written.min(self.gathered.len() - self.written);
+        self.written += gathered;
+        if self.written == self.gathered.len() {
+            self.gathered.clear();
+            self.written = 0;
+        }
         Poll::Ready(Ok(written - gathered))
     }
 }
@@ -275,8 +291,9 @@ impl hyper::rt::Write for Io {
         let length: usize = slices.iter().map(|slice| slice.len()).sum();
         let mut out = self.socket.out();
         if length <= SMALL && out.gathered.len() + length <= GATHERED {
-            // All at once: growing by and by would copy what is there each time.
             if out.gathered.capacity() == 0 {
+                out.gathered = SPARE.take();
+                // All at once: growing by and by would copy what is there each time.
                 out.gathered.reserve(GATHERED);
             }
             for slice in slices {
