@@ -5,11 +5,14 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use thrust_api::network::Networks;
 
 use crate::exchange::Peer;
 use crate::text;
+
+/// Whom each proxy that a request came through has seen, the last at the end.
+pub(crate) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The proxies before us whose word about a request counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,7 +69,7 @@ impl TrustedProxies {
         if !self.trusts(peer) {
             return client;
         }
-        let lines = headers.get_all("x-forwarded-for").iter().rev();
+        let lines = headers.get_all(X_FORWARDED_FOR).iter().rev();
         let items = lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
         // RFC 9110 section 5.6.1: empty elements of a list do not count.
         for item in items.map(<[u8]>::trim_ascii).filter(|item| !item.is_empty()) {

@@ -10,6 +10,9 @@ use super::head::HeadError;
 /// Most fields in one head or trailer section.
 pub(crate) const MAX_FIELDS: usize = 128;
 
+/// Fields for which there is room at once; to clear room for all costs more than to parse a few.
+const USUAL_FIELDS: usize = 32;
+
 /// A parsed header section.
 #[derive(Debug, Default)]
 pub(crate) struct Fields {
@@ -46,8 +49,16 @@ pub(crate) struct ConnectionOptions {
 ///
 /// A field that RFC 9112 section 5 does not allow, too many of them, or a length that can be read in two ways.
 pub(crate) fn parse(section: &Bytes) -> Result<Fields, HeadError> {
-    let mut parsed = [httparse::EMPTY_HEADER; MAX_FIELDS];
-    let lines = match httparse::parse_headers(section, &mut parsed) {
+    let mut few = [httparse::EMPTY_HEADER; USUAL_FIELDS];
+    let mut many;
+    let parsed = match httparse::parse_headers(section, &mut few) {
+        Err(httparse::Error::TooManyHeaders) => {
+            many = [httparse::EMPTY_HEADER; MAX_FIELDS];
+            httparse::parse_headers(section, &mut many)
+        }
+        parsed => parsed,
+    };
+    let lines = match parsed {
         Ok(httparse::Status::Complete((_, lines))) => lines,
         Ok(httparse::Status::Partial) => return Err(HeadError::Field),
         Err(httparse::Error::TooManyHeaders) => return Err(HeadError::TooManyFields),

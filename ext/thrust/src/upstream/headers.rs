@@ -13,9 +13,8 @@ use crate::exchange::{Client, Peer, Request};
 use crate::http1::encode;
 use crate::stages::{request_id, request_start};
 use crate::text;
-use crate::trust::Belief;
+use crate::trust::{Belief, X_FORWARDED_FOR};
 
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
