@@ -28,9 +28,9 @@ enum Kind {
     Bytes(Bytes),
     /// From an HTTP/1 client.
     Client(ClientBody),
-    /// From an HTTP/2 client.
-    Stream(StreamBody),
-    /// From either, and no more of it than may come. Boxed: it is rare, and each body would be as large as this.
+    /// From an HTTP/2 client. Boxed, like what follows: it is rare, and each body would be as large as this.
+    Stream(Box<StreamBody>),
+    /// From either, and no more of it than may come.
     Limited(Box<Limited>),
     /// From the app.
     Answer(Box<AnswerBody>),
@@ -241,7 +241,7 @@ impl From<ClientBody> for Body {
 impl From<StreamBody> for Body {
     fn from(body: StreamBody) -> Self {
         Self {
-            kind: Kind::Stream(body),
+            kind: Kind::Stream(Box::new(body)),
             entry: None,
         }
     }
