@@ -1,5 +1,7 @@
 # frozen_string_literal: true
 
+require "rack"
+
 module Thruster
   # Whether thrust may send what is in public/ without asking Rails, and how.
   #
@@ -25,7 +27,7 @@ module Thruster
       files = @app.config.public_file_server
       {
         "public_path" => @app.paths["public"].first, "public_index" => files.index_name,
-        "public_headers" => files.headers.presence
+        "public_headers" => (files.headers || {}).merge(of_https).presence
       }
     end
 
@@ -40,6 +42,14 @@ module Thruster
     private
       def serves?
         @app.config.public_file_server.enabled && stack.include?(STATIC)
+      end
+
+      # What ActionDispatch::SSL adds to every answer, for a browser that asks by HTTPS.
+      def of_https
+        return {} unless @app.config.force_ssl
+
+        plain = ->(_env) { [ 200, {}, [] ] }
+        ActionDispatch::SSL.new(plain, **@app.config.ssl_options).call(Rack::MockRequest.env_for("https://localhost/"))[1]
       end
 
       def strangers

@@ -25,6 +25,16 @@ class FactsTest < ActiveSupport::TestCase
     assert_equal "Cache-Control: public, max-age=60\nX-Robots-Tag: none", settings["public_headers"]
   end
 
+  test "an app that wants HTTPS says so with its public files too" do
+    forced, = settings_of do |config|
+      config.force_ssl = true
+      config.ssl_options = { hsts: { expires: 60, subdomains: false } }
+      config.public_file_server.headers = { "Cache-Control" => "public" }
+    end
+
+    assert_equal "cache-control: public\nstrict-transport-security: max-age=60", forced["public_headers"].downcase
+  end
+
   test "public files stay with Rails where Rails does not send them" do
     disabled, = settings_of { |config| config.public_file_server.enabled = false }
     deleted, = settings_of { |config| config.middleware.delete ActionDispatch::Static }
