@@ -19,7 +19,8 @@ Gem::Specification.new do |spec|
 
   # rust-toolchain.toml stays out: it would demand our toolchain of everyone who installs from source.
   spec.files = Dir.chdir(__dir__) do
-    Dir["lib/**/*.{rb,rake,json}", "exe/thrust", "Cargo.{toml,lock}", "ext/*.rb", "ext/*/{Cargo.toml,build.rs,extconf.rb}", "ext/*/src/**/*",
+    Dir["lib/**/*.{rb,rake,json}", "lib/generators/**/{USAGE,templates/*}", "exe/thrust", "Cargo.{toml,lock}", "ext/*.rb",
+        "ext/*/{Cargo.toml,build.rs,extconf.rb}", "ext/*/src/**/*",
         "docs/**/*.{md,service,socket}", "{README,CHANGELOG,UPGRADING}.md", "LICENSE"].select { File.file?(_1) }
   end
   spec.bindir = "exe"

@@ -23,6 +23,13 @@ namespace :test do
     test.warning = false
   end
 
+  desc "Try the generators and tasks on apps that are only files"
+  Rake::TestTask.new(:tools) do |test|
+    test.libs = %w[test]
+    test.pattern = "test/{generators,tasks}/**/*_test.rb"
+    test.warning = false
+  end
+
   desc "Use a Rails app behind exe/thrust over real sockets"
   Rake::TestTask.new(:system) do |test|
     test.libs = %w[test]
