@@ -7,7 +7,7 @@ require "socket"
 require "tempfile"
 require "timeout"
 
-# `exe/thrust COMMAND` in the example app's directory, on free ports.
+# `exe/thrust COMMAND` in the example app's directory, or in another app's, on free ports.
 class ThrustServer
   include Eventually
 
@@ -19,8 +19,9 @@ class ThrustServer
   attr_reader :port, :target_port, :pid
 
   # Returns when the app answers, or with `ready: false` as soon as the proxy listens.
-  def initialize(command: RAILS, launcher: LAUNCHER, environment: {}, ready: true)
-    DummyApp.prepare
+  def initialize(command: RAILS, launcher: LAUNCHER, root: DummyApp::ROOT, environment: {}, ready: true)
+    DummyApp.prepare if root == DummyApp::ROOT
+    @root = root
     @target_port = free_port
     @environment = environment
     @lines = []
@@ -61,7 +62,7 @@ class ThrustServer
   def command(*words)
     variables = @environment.slice("RUNTIME_DIRECTORY")
     Bundler.with_unbundled_env do
-      Timeout.timeout(COMMAND) { Open3.capture2e(variables, *LAUNCHER, *words, chdir: DummyApp::ROOT, stdin_data: "") }
+      Timeout.timeout(COMMAND) { Open3.capture2e(variables, *LAUNCHER, *words, chdir: @root, stdin_data: "") }
     end
   end
 
@@ -117,7 +118,7 @@ class ThrustServer
         "LEDGER" => ledger
       ).merge(environment)
       @pid = Bundler.with_unbundled_env do
-        Process.spawn(variables, *words, chdir: DummyApp::ROOT, in: File::NULL, out: input, err: input, pgroup: true)
+        Process.spawn(variables, *words, chdir: @root, in: File::NULL, out: input, err: input, pgroup: true)
       end
       input.close
       @reader = Thread.new { output.each_line { @lines << _1 } }
