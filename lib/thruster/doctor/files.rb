@@ -1,0 +1,66 @@
+# frozen_string_literal: true
+
+require_relative "check"
+require_relative "probe"
+
+module Thruster
+  class Doctor
+    # Whether thrust sends the files that the app answers with, so that Puma need not.
+    class Files < Check
+      # Field names that thrust understands, beside those that it does not and Rails does.
+      KNOWN = %w[x-sendfile x-accel-redirect].freeze
+      REMOVE = "remove config.action_dispatch.x_sendfile_header: thrust and Rails agree without it"
+
+      def self.title
+        "sendfile"
+      end
+
+      def findings
+        [ chosen? ? chosen : asked ]
+      end
+
+      private
+        def chosen?
+          !header.empty?
+        end
+
+        def header
+          subject.config.action_dispatch.x_sendfile_header.to_s
+        end
+
+        # The app sends the header by itself, whoever asks.
+        def chosen
+          if !KNOWN.include?(header.downcase)
+            error "Rails answers files with #{header}, which thrust does not know", change: REMOVE,
+              why: "the header goes to the client, with nothing behind it"
+          elsif subject.settings["x_sendfile_enabled"] == false
+            error "Rails answers files with #{header}, and X_SENDFILE_ENABLED is off", why: "nobody then sends the file",
+              change: "switch X_SENDFILE_ENABLED on, or remove config.action_dispatch.x_sendfile_header"
+          elsif header.casecmp?("x-accel-redirect") && Array(subject.settings["sendfile_mappings"]).empty?
+            error "Rails answers files with X-Accel-Redirect, and nothing says where they lie",
+              why: "the paths in it are not those of the disk", change: "set THRUSTER_SENDFILE_MAPPINGS, or #{REMOVE}"
+          else
+            ok "Rails answers files with #{header}, which thrust sends"
+          end
+        end
+
+        def asked
+          return ok("X_SENDFILE_ENABLED is off: Puma sends the files") if subject.settings["x_sendfile_enabled"] == false
+          return ok("there is no file that could be tried") unless file
+
+          return ok("thrust sends #{file} in the place of Puma") if Probe.new(subject).named?(file)
+
+          warning "Puma sends #{file} itself, not thrust", change: "move or remove the middleware that replaces the bodies of " \
+            "answers (`bin/rails middleware` lists them; Rack::Deflater is one)",
+            why: "the answer came out of the middleware of the app without the file's path: " \
+              "each download holds a thread of Puma while it lasts"
+        end
+
+        # One of the app's own, as it may be sent.
+        def file
+          @file ||= [ subject.app.paths["public"].first, subject.root ].flat_map { |directory| Dir[File.join(directory, "*")] }
+            .find { File.file?(_1) && File.size(_1).positive? }&.then { File.realpath(_1) }
+        end
+    end
+  end
+end

@@ -1,0 +1,68 @@
+# frozen_string_literal: true
+
+require "rack/mock_request"
+require_relative "../middleware"
+require_relative "../sendfile"
+
+module Thruster
+  class Doctor
+    # Sends a file through the app's own middleware, in this process, as a controller would.
+    class Probe
+      # A path that no app has: the answer comes from here.
+      PATH = "/thruster-doctor-asks-for-a-file"
+
+      # Stands for a thrust that was told about the app.
+      Told = Struct.new(:sendfile) do
+        def deliver_late
+        end
+
+        def from_thrust?(_secret)
+          true
+        end
+      end
+
+      # The body of an answer, as send_file makes it.
+      Body = Struct.new(:to_path) do
+        def each
+          yield File.binread(to_path)
+        end
+      end
+
+      def initialize(subject)
+        @subject = subject
+      end
+
+      # Whether the answer names the file to thrust, and leaves the sending to it.
+      def named?(file)
+        stack = @subject.config.middleware.build(->(_env) { answer(file) })
+        _, headers, body = quietly { Middleware.new(stack, Told.new(Sendfile.new([]))).call(request) }
+        headers[Sendfile::HEADER] == file
+      ensure
+        body.close if body.respond_to?(:close)
+      end
+
+      private
+        def request
+          Rack::MockRequest.env_for("https://#{@subject.host}#{PATH}", Middleware::SECRET => "")
+        end
+
+        def answer(file)
+          headers = { "content-type" => "application/octet-stream", "content-length" => File.size(file).to_s }
+          [ 200, headers, Body.new(file) ]
+        end
+
+        # The app may log to stdout, where the report goes.
+        def quietly
+          return yield unless logger = ::Rails.logger
+
+          before = logger.level
+          logger.level = Logger::ERROR
+          begin
+            yield
+          ensure
+            logger.level = before
+          end
+        end
+    end
+  end
+end

@@ -1,0 +1,52 @@
+# frozen_string_literal: true
+
+require "test_helper"
+require "support/doctor_test"
+
+class DoctorStorageTest < DoctorTest
+  CHECK = Thruster::Doctor::Storage
+
+  test "uploads in the container's own layer are a warning, and on a volume they are not" do
+    in_layer = examine(CHECK, config: active_storage, mounts: mounts("/" => "overlay"))
+    on_volume = examine(CHECK, config: active_storage, mounts: mounts("/" => "overlay", "#{real}/storage" => "ext4"))
+
+    assert_found :warning, "Active Storage (local) lies in the container's own layer: #{real}/storage", in_layer
+    assert_sound on_volume
+  end
+
+  test "a volume of a similar name is another one" do
+    findings = examine(CHECK, config: active_storage, mounts: mounts("/" => "overlay", "#{real}/stor" => "ext4"))
+
+    assert_equal [ :warning ], findings.map(&:level)
+  end
+
+  test "what was mounted last over a place holds" do
+    findings = examine(CHECK, config: active_storage,
+      mounts: mounts("/" => "ext4", "#{real}/storage" => "ext4") + mounts("#{real}/storage" => "overlay"))
+
+    assert_equal [ :warning ], findings.map(&:level)
+  end
+
+  test "uploads that go elsewhere, and machines without containers, are sound" do
+    remote = { active_storage: OpenStruct.new(service: :s3, service_configurations: { "s3" => { "service" => "S3" } }) }
+
+    assert_sound examine(CHECK, config: remote, mounts: mounts("/" => "overlay"))
+    assert_sound examine(CHECK, config: active_storage, mounts: mounts("/" => "ext4"))
+    assert_empty examine(CHECK, config: active_storage, mounts: "")
+  end
+
+  private
+    def active_storage
+      services = { "local" => { "service" => "Disk", "root" => "storage" }, "test" => { "service" => "Disk", "root" => "/x" } }
+      { active_storage: OpenStruct.new(service: :local, service_configurations: services) }
+    end
+
+    def real
+      File.realpath(@root)
+    end
+
+    # As proc(5) has them, with an optional field.
+    def mounts(places)
+      places.map { |place, kind| "36 35 98:0 / #{place} rw,noatime master:1 - #{kind} /dev/root rw\n" }.join
+    end
+end
