@@ -8,6 +8,9 @@ Rails.application.routes.draw do
   post "echo" => "echoes#create", as: :echo
   post "uploads" => "uploads#create", as: :uploads
   get "downloads/:megabytes" => "downloads#show", as: :download, megabytes: /\d{1,4}/
+  resources :documents, only: :create
+  get "stored/:megabytes" => "stored_files#show", as: :stored_file, megabytes: /\d{1,4}/
+  get "room" => "rooms#show", as: :room
   get "events/:id" => "events#show", as: :events
   post "events/:id" => "events#create"
   get "ticks/:count" => "ticks#show", as: :ticks, count: /\d{1,3}/

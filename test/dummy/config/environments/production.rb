@@ -7,6 +7,8 @@ Rails.application.configure do
   config.action_controller.perform_caching = true
   config.public_file_server.headers = { "Cache-Control" => "public, max-age=#{1.year.to_i}" }
 
+  config.active_storage.service = :local
+
   # On, as Rails generates it. The demo and most tests speak plain HTTP.
   config.force_ssl = ENV.fetch("FORCE_SSL", "true") == "true"
   config.hosts.clear
