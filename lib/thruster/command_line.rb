@@ -7,8 +7,11 @@ require_relative "executable"
 module Thruster
   # Asks the thrust binary a question in an app's directory, and reads its answer.
   class CommandLine
+    # Any option has `thrust config` tell what the environment gives, whoever runs.
+    DIRECTORY = "THRUSTER_DIRECTORY"
+
     def initialize(root:, executable: Executable.new)
-      @root = root
+      @root = root.to_s
       @executable = executable
     end
 
@@ -24,6 +27,18 @@ module Thruster
       raise ExecutableNotFound, "#{@executable.path} cannot be run: #{error.message}"
     end
 
+    # How the thrust is that runs in this directory; nil if there is none.
+    def status
+      answer = ask("status")
+      answer if answer && same?(answer["directory"])
+    end
+
+    # Every setting: as that thrust has them, else as this environment would give them.
+    def settings
+      running = status
+      (running && ask("config", "--pid", running["pid"].to_s)) || from_environment
+    end
+
     # Has the binary say it to whoever looks; its Process::Status. Raises ExecutableNotFound.
     def show(*words)
       system(environment, @executable.path, *words, chdir: @root)
@@ -31,9 +46,24 @@ module Thruster
     end
 
     private
+      def from_environment
+        given = ENV[DIRECTORY]
+        answer = ask("--directory=#{given}", "config") || { "settings" => [] }
+        answer["settings"].each do |setting|
+          next unless setting["variable"] == DIRECTORY
+
+          setting.update("source" => given ? "environment" : "default", "given_by" => given && DIRECTORY)
+        end
+        answer
+      end
+
+      def same?(directory)
+        File.identical?(directory.to_s, @root)
+      end
+
       # By PWD thrust knows the app's directory under the name by which people call it.
       def environment
-        { "PWD" => @root.to_s }
+        { "PWD" => @root }
       end
   end
 end

@@ -6,18 +6,8 @@ module Thruster
   class EffectiveSettings
     include Enumerable
 
-    Row = Struct.new(:name, :variable, :value, :source, :built, keyword_init: true) do
-      # As one line for people.
-      def text
-        case value
-        when nil, "", [] then "none"
-        when true then "on"
-        when false then "off"
-        when Array then value.join(", ")
-        else value.to_s.gsub("\n", "; ")
-        end
-      end
-    end
+    # The +value+ as data where thrust told it, else as it is written; +text+ as it is written.
+    Row = Struct.new(:name, :variable, :value, :text, :source, :built, keyword_init: true)
 
     # +answer+ is what `thrust config --json` said; +pushed+ what Rails would push, by names in lower case.
     def initialize(answer, pushed: {})
@@ -45,10 +35,10 @@ module Thruster
 
     private
       def row(setting, pushed)
-        name = (setting["name"] || setting["setting"]).downcase
-        row = Row.new(name:, variable: setting["variable"], value: setting["value"], source: source(setting),
-          built: setting["built"])
-        row.value, row.source = pushed[name], "rails" if !running? && row.source == "default" && pushed.key?(name)
+        name = setting["name"].downcase
+        row = Row.new(name:, variable: setting["variable"], value: setting["value"],
+          text: setting["text"] || setting["value"].to_s, source: source(setting), built: setting["built"])
+        row.value, row.text, row.source = pushed[name], pushed[name], "rails" if !running? && row.source == "default" && pushed.key?(name)
         [ name, row ]
       end
 

@@ -22,7 +22,7 @@ module Thruster
 
     # Every setting with its value and source.
     def config
-      settings = EffectiveSettings.new(command_line.ask("config") || {}, pushed:)
+      settings = EffectiveSettings.new(command_line.settings, pushed:)
       @output.puts @json ? JSON.pretty_generate(running: settings.running?, settings: settings.map(&:to_h)) : table(settings)
       true
     end
@@ -44,7 +44,7 @@ module Thruster
       end
 
       def table(settings)
-        rows = settings.select(&:built).map { |row| [ row.name, row.text, row.source ] }
+        rows = settings.select(&:built).map { |row| [ row.name, row.text.gsub("\n", "; "), row.source ] }
         widths = rows.transpose.map { |column| column.map { _1.to_s.length }.max }
         lines = rows.map { |name, value, source| "#{name.ljust(widths[0])}  #{value.ljust([ widths[1], 40 ].min)}  #{source}" }
         [ head(settings), *lines ].join("\n")

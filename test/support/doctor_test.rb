@@ -15,6 +15,14 @@ class DoctorTest < ActiveSupport::TestCase
       answer = answers[word]
       answer.is_a?(Exception) ? raise(answer) : answer
     end
+
+    def settings
+      ask("config")
+    end
+
+    def status
+      ask("status")
+    end
   end
   App = Struct.new(:root, :config, :paths)
 

@@ -19,14 +19,14 @@ module Thruster
 
       # Without a binary: none.
       def settings
-        @settings ||= EffectiveSettings.new(ask("config") || {}, pushed: @pushed)
+        @settings ||= EffectiveSettings.new(having_binary { @command_line.settings } || {}, pushed: @pushed)
       end
 
       # How the running thrust of this app is; nil if there is none.
       def status
         return @status if defined?(@status)
 
-        @status = ask("status")
+        @status = having_binary { @command_line.status }
       end
 
       # What the binary's own doctor says; nil if it has none.
@@ -67,8 +67,8 @@ module Thruster
 
       private
         # That there is no binary is for one check to say.
-        def ask(word)
-          @command_line.ask(word)
+        def having_binary
+          yield
         rescue ExecutableNotFound
           nil
         end
