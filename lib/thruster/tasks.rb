@@ -29,7 +29,7 @@ module Thruster
 
     # Whether nothing is wrong.
     def doctor
-      doctor = Doctor.new(Doctor::Subject.new(@app, command_line:, pushed:))
+      doctor = Doctor.new(Doctor::Subject.new(@app, command_line:, pushed:, notes: RailsFacts.new(@app).notes))
       @output.puts @json ? doctor.to_json : doctor.to_s
       doctor.healthy?
     end

@@ -31,15 +31,15 @@ class DoctorTest < ActiveSupport::TestCase
 
   private
     # Findings of one check; `settings` are those that somebody gave, by names in lower case.
-    def examine(check, settings: {}, config: {}, answers: {}, pushed: {}, **options)
+    def examine(check, settings: {}, config: {}, answers: {}, pushed: {}, notes: [], **options)
       said = Said.new({ "config" => config_answer(settings), "status" => nil, "doctor" => nil }.merge(answers))
       app = App.new(Pathname(@root), configuration(config), { "public" => [ File.join(@root, "public") ] })
-      check.new(Thruster::Doctor::Subject.new(app, command_line: said, pushed:), **options).findings
+      check.new(Thruster::Doctor::Subject.new(app, command_line: said, pushed:, notes:), **options).findings
     end
 
     def config_answer(settings)
       rows = { "trusted_proxies" => [ "private" ], "forward_headers" => true, "http_port" => 80, "http_read_timeout" => 30,
-        "x_sendfile_enabled" => true, "sendfile_mappings" => [], "tls_domain" => [] }
+        "x_sendfile_enabled" => true, "sendfile_mappings" => [], "sendfile_roots" => [], "tls_domain" => [] }
       default = rows.except(*settings.keys).map { |name, value| row(name, value, "default") }
       { "running" => false, "settings" => default + settings.map { |name, value| row(name, value, "environment") } }
     end

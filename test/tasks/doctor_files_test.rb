@@ -43,6 +43,21 @@ class DoctorFilesTest < DoctorTest
     assert_found :error, /is off/, examine(CHECK, config: header("X-Sendfile"), settings: { "x_sendfile_enabled" => false })
   end
 
+  test "Active Storage outside of the roots is a warning" do
+    disk = { active_storage: OpenStruct.new(service_configurations: { "local" => { "service" => "Disk", "root" => "storage" } }) }
+
+    outside = examine(CHECK, config: disk, pushed: { "sendfile_roots" => File.join(@root, "public") })
+    inside = examine(CHECK, config: disk, pushed: { "sendfile_roots" => "/elsewhere,#{@root}" })
+
+    assert_found :warning, /Active Storage \(local\)/, outside
+    assert_sound inside
+  end
+
+  test "what Rails cannot say in thrust's words is a warning" do
+    assert_found :warning, "a proc", examine(Thruster::Doctor::Told, notes: [ "a proc" ])
+    assert_sound examine(Thruster::Doctor::Told)
+  end
+
   test "what thrust is told not to send is Puma's" do
     assert_sound examine(CHECK, settings: { "x_sendfile_enabled" => false })
   end

@@ -37,7 +37,7 @@ module Thruster
           return ok("#{asset} is there compressed: #{found.join(", ")}") if found.any?
 
           warning "#{asset} has no compressed file beside it", change: COMPRESS,
-            why: "thrust sends what lies there and compresses nothing by itself while it answers"
+            why: "it goes to every new visitor at its full size"
         end
 
         def served

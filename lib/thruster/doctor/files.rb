@@ -16,7 +16,7 @@ module Thruster
       end
 
       def findings
-        [ chosen? ? chosen : asked ]
+        [ chosen? ? chosen : asked, *outside ]
       end
 
       private
@@ -48,12 +48,38 @@ module Thruster
           return ok("X_SENDFILE_ENABLED is off: Puma sends the files") if subject.settings["x_sendfile_enabled"] == false
           return ok("there is no file that could be tried") unless file
 
-          return ok("thrust sends #{file} in the place of Puma") if Probe.new(subject).named?(file)
+          return ok("thrust sends #{file} in the place of Puma") if Probe.new(subject, roots:).named?(file)
 
           warning "Puma sends #{file} itself, not thrust", change: "move or remove the middleware that replaces the bodies of " \
             "answers (`bin/rails middleware` lists them; Rack::Deflater is one)",
             why: "the answer came out of the middleware of the app without the file's path: " \
               "each download holds a thread of Puma while it lasts"
+        end
+
+        # Where thrust may send files from; nowhere in particular is everywhere.
+        def roots
+          value = subject.settings["sendfile_roots"]
+          value.is_a?(String) ? value.split(",") : Array(value)
+        end
+
+        def outside
+          return [] if roots.empty?
+
+          subject.disks.reject { |_, disk| roots.any? { within?(disk, _1) } }.map do |name, disk|
+            warning "Puma sends the files of Active Storage (#{name}) itself, not thrust",
+              why: "#{disk} is not within the sendfile_roots: #{roots.join(", ")}",
+              change: "add it to config.thruster.sendfile_roots, or to THRUSTER_SENDFILE_ROOTS if that is set"
+          end
+        end
+
+        def within?(path, root)
+          File.join(real(path), "").start_with?(File.join(real(root), ""))
+        end
+
+        def real(path)
+          File.realpath(path)
+        rescue SystemCallError
+          File.expand_path(path, subject.root)
         end
 
         # One of the app's own, as it may be sent.

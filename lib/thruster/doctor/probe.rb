@@ -28,14 +28,15 @@ module Thruster
         end
       end
 
-      def initialize(subject)
+      def initialize(subject, roots: [])
         @subject = subject
+        @roots = roots
       end
 
       # Whether the answer names the file to thrust, and leaves the sending to it.
       def named?(file)
         stack = @subject.config.middleware.build(->(_env) { answer(file) })
-        _, headers, body = quietly { Middleware.new(stack, Told.new(Sendfile.new([]))).call(request) }
+        _, headers, body = quietly { Middleware.new(stack, Told.new(Sendfile.new(@roots))).call(request) }
         headers[Sendfile::HEADER] == file
       ensure
         body.close if body.respond_to?(:close)

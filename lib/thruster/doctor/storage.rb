@@ -33,10 +33,8 @@ module Thruster
         end
 
         def active_storage
-          services = subject.config.try(:active_storage)&.service_configurations || {}
-          used = subject.config.active_storage.service.to_s if services.any?
-          services.select { |name, service| name.to_s == used && service.symbolize_keys[:service].to_s == "Disk" }
-            .to_h { |name, service| [ "Active Storage (#{name})", absolute(service.symbolize_keys[:root]) ] }
+          used = subject.config.try(:active_storage)&.service.to_s
+          subject.disks.slice(used).to_h { |name, disk| [ "Active Storage (#{name})", absolute(disk) ] }
         end
 
         def databases

@@ -10,11 +10,16 @@ module Thruster
     class Subject
       attr_reader :app, :root
 
-      def initialize(app, root: app.root, command_line: CommandLine.new(root:), pushed: {})
+      # What Rails knows and does not tell thrust, one sentence each.
+      attr_reader :notes
+
+      # +pushed+ is what Rails would tell thrust.
+      def initialize(app, root: app.root, command_line: CommandLine.new(root:), pushed: {}, notes: [])
         @app = app
         @root = root.to_s
         @command_line = command_line
         @pushed = pushed
+        @notes = notes
       end
 
       # Without a binary: none.
@@ -59,6 +64,13 @@ module Thruster
       # A host that the app answers to.
       def host
         Array(config.hosts).grep(String).map { _1.delete_prefix(".") }.first || "localhost"
+      end
+
+      # Active Storage's directories by the names of their services.
+      def disks
+        services = config.try(:active_storage)&.service_configurations || {}
+        services.select { |_, service| service.symbolize_keys[:service].to_s == "Disk" }
+          .to_h { |name, service| [ name.to_s, File.expand_path(service.symbolize_keys[:root].to_s, root) ] }
       end
 
       def path(*parts)
