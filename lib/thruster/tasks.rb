@@ -44,10 +44,14 @@ module Thruster
       end
 
       def table(settings)
-        rows = settings.select(&:built).map { |row| [ row.name, row.text.gsub("\n", "; "), row.source ] }
+        rows = settings.select(&:built).map { |row| [ row.name, shown(row.text), row.source ] }
         widths = rows.transpose.map { |column| column.map { _1.to_s.length }.max }
         lines = rows.map { |name, value, source| "#{name.ljust(widths[0])}  #{value.ljust([ widths[1], 40 ].min)}  #{source}" }
         [ head(settings), *lines ].join("\n")
+      end
+
+      def shown(text)
+        text.empty? ? "(empty)" : text.gsub("\n", "; ")
       end
 
       def head(settings)

@@ -26,8 +26,8 @@ class FreshApp
       @installed ||= Dir.mktmpdir do |directory|
         built = File.join(directory, "thruster-rs.gem")
         tool.run! "gem", "build", "--silent", "--output", built, "thruster-rs.gemspec", directory: PROJECT
-        tool.run! "gem", "install", "--local", "--no-document", "--install-dir", gems, built,
-          environment: { "CARGO" => nil, "THRUSTER_BUILD" => nil, "PATH" => path_without("cargo") }
+        tool.run! "gem", "install", "--local", "--no-document", built,
+          environment: { "GEM_HOME" => gems, "CARGO" => nil, "THRUSTER_BUILD" => nil, "PATH" => path_without("cargo") }
       end
     end
 
@@ -67,7 +67,8 @@ class FreshApp
       end
     RUBY
     run! "gem", "build", "--silent", "--output", "#{source}.gem", "thruster.gemspec", directory: source
-    run! "gem", "install", "--local", "--no-document", "--force", "--install-dir", self.class.gems, "#{source}.gem"
+    run! "gem", "install", "--local", "--no-document", "--force", "#{source}.gem",
+      environment: { "GEM_HOME" => self.class.gems }
   end
 
   def bundle

@@ -15,12 +15,14 @@ class TasksTest < SystemTest
     assert_includes JSON.parse(answer)["listening"], "*:#{thrust.port}"
   end
 
-  test "thruster:config tells what Rails gives, and where each value comes from" do
-    text, status = rake("thruster:config", "THRUSTER_MAX_REQUEST_BODY" => "1000", "FORMAT" => nil)
+  test "thruster:config tells what the running thrust has, and where each value comes from" do
+    thrust
+
+    text, status = rake("thruster:config")
     answer, = rake("thruster:config[json]")
 
     assert_predicate status, :success?, text
-    assert_match(/^max_request_body +1000 +environment/, text)
+    assert_match(/^http_port +0 +environment THRUSTER_HTTP_PORT$/, text)
     filter = JSON.parse(answer)["settings"].find { _1["name"] == "filter_parameters" }
     assert_equal "rails", filter["source"]
   end
@@ -37,11 +39,11 @@ class TasksTest < SystemTest
   end
 
   test "thruster:doctor fails where something is wrong, and says so to programs" do
-    answer, status = rake("thruster:doctor[json]", "THRUSTER_FORWARD_HEADERS" => "off", "FORCE_SSL" => "true")
+    answer, status = rake("thruster:doctor[json]", "THRUSTER_EXECUTABLE" => "/nowhere/thrust")
 
-    wrong = JSON.parse(answer)["findings"].find { _1["level"] == "error" }
+    wrong = JSON.parse(answer)["findings"].select { _1["level"] == "error" }
     assert_equal 1, status.exitstatus
-    assert_equal "proxies", wrong["check"]
+    assert_equal [ "there is no thrust binary" ], wrong.map { _1["what"] }
   end
 
   private
