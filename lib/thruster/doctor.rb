@@ -4,7 +4,7 @@ require "json"
 require_relative "doctor/subject"
 require_relative "doctor/bundle"
 require_relative "doctor/binary"
-require_relative "doctor/told"
+require_relative "doctor/conversation"
 require_relative "doctor/ports"
 require_relative "doctor/timeouts"
 require_relative "doctor/proxies"
@@ -15,7 +15,7 @@ require_relative "doctor/storage"
 module Thruster
   # Looks at an app and the thrust before it for what will not work, and says what, why, and what to change.
   class Doctor
-    CHECKS = [ Bundle, Binary, Told, Ports, Timeouts, Proxies, Files, Assets, Storage ].freeze
+    CHECKS = [ Bundle, Binary, Conversation, Ports, Timeouts, Proxies, Files, Assets, Storage ].freeze
     MARKS = { ok: "ok", warning: "WARNING", error: "ERROR" }.freeze
 
     def initialize(subject, checks: CHECKS)

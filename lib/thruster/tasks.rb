@@ -22,14 +22,14 @@ module Thruster
 
     # Every setting with its value and source.
     def config
-      settings = EffectiveSettings.new(command_line.settings, pushed:)
+      settings = EffectiveSettings.new(command_line.settings, pushed: told.settings)
       @output.puts @json ? JSON.pretty_generate(running: settings.running?, settings: settings.map(&:to_h)) : table(settings)
       true
     end
 
     # Whether nothing is wrong.
     def doctor
-      doctor = Doctor.new(Doctor::Subject.new(@app, command_line:, pushed:, notes: RailsFacts.new(@app).notes))
+      doctor = Doctor.new(Doctor::Subject.new(@app, command_line:, told:))
       @output.puts @json ? doctor.to_json : doctor.to_s
       doctor.healthy?
     end
@@ -39,8 +39,8 @@ module Thruster
         @command_line ||= CommandLine.new(root: @app.root)
       end
 
-      def pushed
-        Push.new(@app).settings
+      def told
+        @told ||= Doctor::Told.by(@app)
       end
 
       def table(settings)

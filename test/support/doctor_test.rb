@@ -31,10 +31,11 @@ class DoctorTest < ActiveSupport::TestCase
 
   private
     # Findings of one check; `settings` are those that somebody gave, by names in lower case.
-    def examine(check, settings: {}, config: {}, answers: {}, pushed: {}, notes: [], **options)
+    def examine(check, settings: {}, config: {}, answers: {}, pushed: {}, told: {}, **options)
       said = Said.new({ "config" => config_answer(settings), "status" => nil, "doctor" => nil }.merge(answers))
       app = App.new(Pathname(@root), configuration(config), { "public" => [ File.join(@root, "public") ] })
-      check.new(Thruster::Doctor::Subject.new(app, command_line: said, pushed:, notes:), **options).findings
+      check.new(Thruster::Doctor::Subject.new(app, command_line: said, told: Thruster::Doctor::Told.new(settings: pushed, **told)),
+        **options).findings
     end
 
     def config_answer(settings)

@@ -53,9 +53,20 @@ class DoctorFilesTest < DoctorTest
     assert_sound inside
   end
 
-  test "what Rails cannot say in thrust's words is a warning" do
-    assert_found :warning, "a proc", examine(Thruster::Doctor::Told, notes: [ "a proc" ])
-    assert_sound examine(Thruster::Doctor::Told)
+  test "what Rails cannot say in thrust's words is a warning, and what thrust does not take an error" do
+    fault = { setting: "target_timeout", message: "target_timeout is \"soon\"; a time is a number" }
+
+    unsaid = examine(Thruster::Doctor::Conversation, told: { notes: [ "a proc" ] })
+    refused = examine(Thruster::Doctor::Conversation, told: { faults: [ fault ] })
+
+    assert_found :warning, "a proc", unsaid
+    assert_found :error, 'config.thruster.target_timeout is "soon"; a time is a number', refused
+    assert_sound examine(Thruster::Doctor::Conversation)
+  end
+
+  test "a Rails that was told to be silent leaves the files to Puma, and that is sound" do
+    assert_sound examine(Thruster::Doctor::Conversation, told: { silent: true })
+    assert_sound examine(CHECK, told: { silent: true })
   end
 
   test "what thrust is told not to send is Puma's" do

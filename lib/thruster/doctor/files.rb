@@ -46,6 +46,7 @@ module Thruster
 
         def asked
           return ok("X_SENDFILE_ENABLED is off: Puma sends the files") if subject.settings["x_sendfile_enabled"] == false
+          return ok("Puma sends the files: Rails tells thrust nothing") if subject.told.silent
           return ok("there is no file that could be tried") unless file
 
           return ok("thrust sends #{file} in the place of Puma") if Probe.new(subject, roots:).named?(file)

@@ -44,14 +44,14 @@ module Thruster
         Array(@options[:binds])
       end
 
-      # Seconds for which an idle connection is kept.
+      # Seconds for which an idle connection is kept; Puma's default where older releases do not tell it.
       def persistent_timeout
-        @options[:persistent_timeout]
+        @options[:persistent_timeout] || 20
       end
 
       # Seconds that Puma waits for the next piece of a request.
       def first_data_timeout
-        @options[:first_data_timeout]
+        @options[:first_data_timeout] || 30
       end
 
       def keeps_connections?

@@ -3,6 +3,7 @@
 require_relative "../command_line"
 require_relative "../effective_settings"
 require_relative "puma"
+require_relative "told"
 
 module Thruster
   class Doctor
@@ -10,21 +11,19 @@ module Thruster
     class Subject
       attr_reader :app, :root
 
-      # What Rails knows and does not tell thrust, one sentence each.
-      attr_reader :notes
+      # What Rails would tell thrust; see Told.
+      attr_reader :told
 
-      # +pushed+ is what Rails would tell thrust.
-      def initialize(app, root: app.root, command_line: CommandLine.new(root:), pushed: {}, notes: [])
+      def initialize(app, root: app.root, command_line: CommandLine.new(root:), told: Told.new)
         @app = app
         @root = root.to_s
         @command_line = command_line
-        @pushed = pushed
-        @notes = notes
+        @told = told
       end
 
       # Without a binary: none.
       def settings
-        @settings ||= EffectiveSettings.new(having_binary { @command_line.settings } || {}, pushed: @pushed)
+        @settings ||= EffectiveSettings.new(having_binary { @command_line.settings } || {}, pushed: @told.settings)
       end
 
       # How the running thrust of this app is; nil if there is none.

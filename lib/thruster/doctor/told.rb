@@ -1,22 +1,28 @@
 # frozen_string_literal: true
 
-require_relative "check"
-
 module Thruster
   class Doctor
-    # Whether Rails can tell thrust all that it knows.
-    class Told < Check
-      def self.title
-        "rails"
+    # What Rails would tell thrust: its +settings+ as texts by name, the +faults+ in them, and +notes+ of what it knows and
+    # cannot tell. It is +silent+ where THRUSTER_RAILS_ENABLED switches it off.
+    Told = Struct.new(:settings, :faults, :notes, :silent, keyword_init: true) do
+      def self.by(app)
+        return new(silent: true) unless Railtie.enabled?
+
+        settings = Push.new(app).settings
+        new(settings:, faults: faults_in(settings), notes: RailsFacts.new(app).notes)
       end
 
-      def findings
-        return [ ok("what Rails knows can be told to thrust") ] if subject.notes.empty?
+      # Without the extension only thrust itself can tell.
+      def self.faults_in(settings)
+        Settings.check(settings) if defined?(Native) && Native.available?
+        []
+      rescue ConfigurationError => error
+        error.faults
+      end
+      private_class_method :faults_in
 
-        subject.notes.map do |note|
-          warning note, why: "Rails knows it, and thrust is not told",
-            change: "see \"What Rails tells\" in docs/rails.md of the gem: config.thruster says it in thrust's words"
-        end
+      def initialize(settings: {}, faults: [], notes: [], silent: false)
+        super
       end
     end
   end
