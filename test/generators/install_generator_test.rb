@@ -2,6 +2,7 @@
 
 require "test_helper"
 require "support/generator_test"
+require "thruster-rs"
 require "generators/thruster/install/install_generator"
 
 class InstallGeneratorTest < GeneratorTest
@@ -37,8 +38,18 @@ class InstallGeneratorTest < GeneratorTest
     text = read("config/initializers/thruster.rb")
     assert_equal Thruster::SettingsTable.current.live.select(&:built?).map(&:name), text.scan(/^  # config\.thruster\.(\w+) = /).flatten
     assert_equal %w[Rails.application.configure end], text.lines.grep_v(/^\s*(#|$)/).map { _1[/\S+/] }
-    # Each line is Ruby once its # is gone.
-    text.scan(/^  # config\.thruster\.\w+ = (.*)$/).flatten.each { |value| assert_nothing_raised { eval(value) } }
+  end
+
+  test "each comment of the initializer is a setting with its default once its # is gone" do
+    run_generator
+    configuration = Thruster::Configuration.new
+
+    read("config/initializers/thruster.rb").scan(/^  # config\.thruster\.(\w+) = (.*)$/) do |name, value|
+      configuration.public_send("#{name}=", eval(value))
+    end
+
+    defaults = Thruster::SettingsTable.current.live.select(&:built?).to_h { [ _1.name, _1.default[/\A(?:(?!, or ).)*/] ] }
+    assert_equal defaults, configuration.to_h
   end
 
   test "a second run changes nothing" do

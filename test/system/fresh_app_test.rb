@@ -8,17 +8,21 @@ class FreshAppTest < SystemTest
   setup { @app = FreshApp.new }
   teardown { @app.remove }
 
-  test "a new app gets our gem, one generator run, and answers behind bin/thrust" do
+  test "a new app gets our gem, one generator run, and answers behind bin/thrust, which has heard its settings" do
     @app.append "Gemfile", %(\ngem "thruster-rs", require: false\n)
     @app.bundle
 
     said = @app.command!("bin/rails", "generate", "thruster:install")
     @app.bundle
+    initializer = @app.read("config/initializers/thruster.rb")
+    @app.write "config/initializers/thruster.rb",
+      initializer.sub("# config.thruster.max_request_body = 0", "config.thruster.max_request_body = 1000")
     server = serve
 
     assert_match(/update +Gemfile/, said)
     assert_match(/^gem "thruster-rs"$/, @app.read("Gemfile"))
     assert_answers server
+    assert_equal "413", server.request(Net::HTTP::Post.new("/up").tap { _1.body = "x" * 1001 }).code
     assert_no_match(/created for a different gem/, server.output)
   end
 
