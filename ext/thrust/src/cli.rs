@@ -6,6 +6,7 @@
 pub mod ask;
 mod completions;
 pub mod config;
+pub mod doctor;
 mod grammar;
 pub mod restart;
 pub mod status;
@@ -36,6 +37,15 @@ pub enum Request {
     },
     /// Show every setting: those of a running thrust, unless there are options.
     ShowConfig {
+        /// Settings given as options.
+        options: Options,
+        /// As JSON, for programs.
+        json: bool,
+        /// The thrust that is meant.
+        pid: Option<u32>,
+    },
+    /// Look for what will not work: in a running thrust, unless there are options.
+    Examine {
         /// Settings given as options.
         options: Options,
         /// As JSON, for programs.

@@ -13,6 +13,7 @@ mod connection;
 pub mod control;
 mod core;
 mod date;
+pub mod doctor;
 mod error;
 mod exchange;
 mod files;

@@ -12,13 +12,14 @@ use std::{
 use thrust::{
     cli::{self, Options, Request, ask::AskError, config::Shown},
     config::Config,
+    doctor::{self, Level},
     hand_over::HandOver,
     log::Log,
     ports::{self, PortError},
     server::{self, Origin},
     trial,
 };
-use thrust_api::settings::{Pushed, Settings, Written};
+use thrust_api::settings::{Pushed, Rejection, Settings, Written};
 
 fn main() -> ExitCode {
     let mut arguments: Vec<_> = env::args_os().collect();
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         Ok(Request::Wrap { options, .. }) if is_trial => answer_trial(options),
         Ok(Request::Wrap { options, command }) => wrap(options, command),
         Ok(Request::ShowConfig { options, json, pid }) => show_config(options, json, pid),
+        Ok(Request::Examine { options, json, pid }) => examine(options, json, pid),
         Ok(Request::Status { json, pid }) => tell(cli::status::run(json, pid)),
         Ok(Request::Restart { what, timeout, pid }) => tell(cli::restart::run(what, timeout, pid, progress)),
         Ok(Request::Print(text)) => print(&text),
@@ -103,15 +105,30 @@ fn show_config(options: Options, json: bool, pid: Option<u32>) -> ExitCode {
     }
 }
 
+fn examine(options: Options, json: bool, pid: Option<u32>) -> ExitCode {
+    // Options are asked about because they are not set yet.
+    let running = match options.is_empty() || pid.is_some() {
+        true => cli::doctor::running(pid),
+        false => Ok(None),
+    };
+    let running = match running {
+        Ok(running) => running,
+        Err(error) => return tell(Err(error)),
+    };
+    let findings = doctor::examine(read(options).as_ref(), running.as_ref());
+    let status = match json {
+        true => print(&doctor::for_programs(&findings)),
+        false => print(&doctor::for_people(&findings)),
+    };
+    match findings.iter().any(|finding| finding.level == Level::Error) {
+        true => ExitCode::FAILURE,
+        false => status,
+    }
+}
+
 /// The settings, or none if they have faults; tells both faults and warnings.
 fn settings(options: Options) -> Option<Settings> {
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    match Settings::read(&Written {
-        environment: env::vars_os().collect(),
-        options,
-        pushed: Pushed::new(),
-        cores,
-    }) {
+    match read(options) {
         Ok(settings) => {
             settings.warnings.iter().for_each(complain);
             Some(settings)
@@ -122,6 +139,16 @@ fn settings(options: Options) -> Option<Settings> {
             None
         }
     }
+}
+
+fn read(options: Options) -> Result<Settings, Rejection> {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    Settings::read(&Written {
+        environment: env::vars_os().collect(),
+        options,
+        pushed: Pushed::new(),
+        cores,
+    })
 }
 
 /// Tells what came of asking a running thrust.

@@ -152,7 +152,7 @@ impl Drop for Seat {
 
 /// How many connections so many descriptors suffice for if each has a request under way: one of its own, and one to the
 /// app.
-fn enough(descriptors: Option<u64>) -> usize {
+pub(crate) fn enough(descriptors: Option<u64>) -> usize {
     let descriptors = descriptors.map_or(ANY, |count| usize::try_from(count).unwrap_or(ANY));
     let spare = descriptors - RESERVED.min(descriptors / 2);
     (spare / 2).clamp(1, ANY)

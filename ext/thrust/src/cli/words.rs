@@ -10,7 +10,7 @@ use std::{
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use super::{CliError, Options, Request, completions, config, grammar, restart, status};
+use super::{CliError, Options, Request, completions, config, doctor, grammar, restart, status};
 
 /// A reserved word.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +51,7 @@ const WORDS: [Word; 9] = [
     Word::later("cache"),
     config::WORD,
     Word::later("certs"),
-    Word::later("doctor"),
+    doctor::WORD,
     HELP,
     completions::WORD,
 ];
