@@ -2,6 +2,7 @@
 
 require "active_support"
 require "active_support/parameter_filter"
+require "thruster/filter_words"
 
 RSpec.describe Thruster::FilterWords do
   def words(*filters)
