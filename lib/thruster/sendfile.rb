@@ -42,7 +42,7 @@ module Thruster
     private
       # A name with a control character would not stay within its field.
       def sendable(path)
-        return if path.nil? || path.b.match?(/[\x00-\x1f\x7f]/n)
+        return if path.nil? || path.to_s.b.match?(/[\x00-\x1f\x7f]/n)
 
         path = File.expand_path(path)
         file = File.realpath(path)

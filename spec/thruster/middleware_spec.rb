@@ -40,6 +40,10 @@ RSpec.describe Thruster::Middleware do
     expect(@body.closed).to be(true)
   end
 
+  it "takes a Pathname, as send_file does" do
+    expect(call(Pathname(file))[1]).to include("x-sendfile" => file)
+  end
+
   it "sends the body to whoever else asks, and never shows the secret to the app" do
     [ {}, { "HTTP_X_THRUSTER_SECRET" => "guess" }, { "HTTP_X_SENDFILE_TYPE" => "X-Sendfile" } ].each do |env|
       _, headers, body = call(file, env:)
