@@ -13,6 +13,9 @@ module Thruster
   # What a Rails application that has booted knows already, in thrust's words. docs/rails.md says which setting comes from
   # where.
   class RailsFacts
+    # Where Active Storage's routes are, unless an app moves them.
+    STORAGE = "/rails/active_storage"
+
     def initialize(app)
       @app = app
       @public = PublicFiles.new(app)
@@ -40,9 +43,9 @@ module Thruster
 
     # Paths below which Rails answers with files and nothing else: those of Active Storage's disks.
     def paths_of_files
-      prefix = config.active_storage.routes_prefix if config.respond_to?(:active_storage)
-      return [] if prefix.blank?
+      return [] unless config.respond_to?(:active_storage)
 
+      prefix = config.active_storage.routes_prefix || STORAGE
       [ prefix, File.join(config.relative_url_root.to_s, prefix) ].uniq.map { File.join(_1, "disk", "") }
     end
 

@@ -132,14 +132,16 @@ class FactsTest < ActiveSupport::TestCase
 
   test "below the path of Active Storage's disks there are files, wherever the app lives" do
     configure = lambda do |config, _|
-      config.active_storage = ActiveSupport::OrderedOptions[routes_prefix: "/rails/active_storage", service_configurations: {}]
+      config.active_storage = ActiveSupport::OrderedOptions[service_configurations: {}]
       config.relative_url_root = "/shop"
     end
+    moved = lambda do |config, _|
+      config.active_storage = ActiveSupport::OrderedOptions[service_configurations: {}, routes_prefix: "/files"]
+    end
 
-    with, without = [ configure, ->(_, _) { } ].map { |configure| boot(configure:) { |app, _| facts(app).paths_of_files } }
+    paths = [ configure, moved, ->(_, _) { } ].map { |configure| boot(configure:) { |app, _| facts(app).paths_of_files } }
 
-    assert_equal %w[/rails/active_storage/disk/ /shop/rails/active_storage/disk/], with
-    assert_empty without
+    assert_equal [ %w[/rails/active_storage/disk/ /shop/rails/active_storage/disk/], %w[/files/disk/], [] ], paths
   end
 
   test "the header that an app sends files with is told, and the app is then left alone" do
