@@ -28,7 +28,11 @@ namespace :compile do
   end
 
   namespace :native do
-    task(:release) { cargo_build "--release", "--package", "thruster_native" }
+    # Named as in extconf.rb, so that an installation finds all of it built.
+    task :release do
+      ENV["RUBY"] ||= RbConfig.ruby
+      cargo_build "--release", "--package", "thruster_native"
+    end
 
     desc "The same, quicker: a debug build, which the specs use"
     task :dev do

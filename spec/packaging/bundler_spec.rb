@@ -54,10 +54,7 @@ RSpec.describe "The gem in a bundle" do
 
   it "names the command that builds the binary anew; that helps" do
     bundle Packaged.source
-    cargo = write_program(File.join(@root, "cargo"), <<~SH)
-      while [ "$1" != --root ]; do shift; done
-      mkdir -p "$2/bin" && echo 'echo repaired' > "$2/bin/thrust"
-    SH
+    cargo = write_program(File.join(@root, "cargo"), Packaged.cargo("echo repaired"))
 
     command = in_app("bin/thrust", "--version", CARGO: cargo).errors[/`(THRUSTER_BUILD=1 [^`]+)`/, 1]
     repair = in_app("sh", "-c", command, CARGO: cargo)

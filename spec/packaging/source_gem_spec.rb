@@ -7,16 +7,13 @@ RSpec.describe "The gem of the ruby platform" do
 
   let(:home) { GemHome.new(File.join(@root, "gems")) }
 
-  # A cargo that makes a binary of a line of shell, or fails.
+  # A directory with a cargo that makes a binary of a line of shell, or fails.
   def stub_cargo(made: nil)
-    script = made ? <<~SH : "echo 'error: no such toolchain' >&2; exit 101"
-      while [ "$1" != --root ]; do shift; done
-      mkdir -p "$2/bin" && echo '#{made}' > "$2/bin/thrust"
-    SH
+    script = made ? Packaged.cargo(made) : "echo 'error: no such toolchain' >&2; exit 101"
     File.dirname write_program(File.join(@root, "cargo/cargo"), script)
   end
 
-  it "builds its binary with cargo when it is installed, and leaves nothing else behind" do
+  it "builds its binary and its extension with cargo when it is installed, and leaves nothing else behind" do
     cargo = File.dirname(ENV["PATH"].split(":").map { File.join(_1, "cargo") }.find { File.executable?(_1) })
     path = [ cargo, ENV["PATH"] ].join(":")
     target = { "CARGO_TARGET_DIR" => ENV["CARGO_TARGET_DIR"], "THRUSTER_BUILD" => "1" }
@@ -28,7 +25,8 @@ RSpec.describe "The gem of the ruby platform" do
 
     expect(version.output).to include(Thruster::VERSION)
     expect(child.status.exitstatus).to eq(9)
-    expect(Dir[File.join(home.installed, "ext/thrust/{target,built}")]).to be_empty
+    expect(home.ruby("p Thruster::Settings.table.size, Thruster::Native.available?").output).to match(/\A\d+\ntrue\n\z/)
+    expect(Dir[File.join(home.installed, "ext/*/{target,built}")]).to be_empty
   end
 
   it "installs without cargo, and then says what to run; that helps" do
@@ -42,6 +40,18 @@ RSpec.describe "The gem of the ruby platform" do
     repair = run("sh", "-c", command, environment: home.environment(cargo: stub_cargo(made: "echo repaired")))
     expect(repair.status).to be_success, repair.output + repair.errors
     expect(home.thrust("--version").output).to eq("repaired\n")
+  end
+
+  it "installs its binary where its extension cannot be built, and then says what that takes" do
+    cargo = File.dirname(write_program(File.join(@root, "cargo/cargo"), <<~SH))
+      [ "$1" = build ] && { echo 'Unable to find libclang' >&2; exit 101; }
+      #{Packaged.cargo("echo built")}
+    SH
+
+    expect(home.install(Packaged.source, cargo:).status).to be_success
+
+    expect(home.thrust("--version").output).to eq("built\n")
+    expect(home.ruby("Thruster::Settings.table", cargo:).errors).to include("libclang").and include("`THRUSTER_BUILD=1 gem pristine thruster-rs --extensions`")
   end
 
   it "installs also when cargo fails, and then says how to see why" do
@@ -76,7 +86,8 @@ RSpec.describe "The gem of the ruby platform" do
   it "leaves the choice of the Rust toolchain to whoever installs it" do
     files = Gem::Package.new(Packaged.source).spec.files
 
-    expect(files).to include("Cargo.toml", "Cargo.lock", "ext/thrust/Cargo.toml", "ext/thrust/src/main.rs")
-    expect(files.grep(%r{rust-toolchain|\Atarget/})).to be_empty
+    expect(files).to include("Cargo.toml", "Cargo.lock", "ext/thrust/Cargo.toml", "ext/thrust/src/main.rs", "ext/cargo_makefile.rb",
+      "ext/thruster_native/extconf.rb", "ext/thruster_native/build.rs", "ext/thruster_native/src/lib.rs", "lib/thruster/tasks/assets.rake")
+    expect(files.grep(%r{rust-toolchain|\Atarget/|\.so\z})).to be_empty
   end
 end

@@ -14,7 +14,7 @@ class GemHome
 
   def initialize(path)
     @path = path
-    @tools = tools("#{path}-tools", "ruby", RbConfig::CONFIG["RUBY_INSTALL_NAME"], "gem", "bundle", "make", "sh", "env", "mkdir", "rm", "install", "uname", "cat")
+    @tools = tools("#{path}-tools", "ruby", RbConfig::CONFIG["RUBY_INSTALL_NAME"], "gem", "bundle", "make", "sh", "env", "mkdir", "rm", "install", "uname", "cat", "cp", "mv")
   end
 
   # Without cargo, unless a directory with one is given.
@@ -29,6 +29,11 @@ class GemHome
 
   def thrust(*arguments, **options)
     run File.join(path, "bin/thrust"), *arguments, environment: environment(**options)
+  end
+
+  # Ruby that has loaded the gem, with these arguments for the script.
+  def ruby(script, *arguments, **options)
+    run "ruby", "-e", "gem 'thruster-rs'; require 'thruster'; #{script}", *arguments, environment: environment(**options)
   end
 
   # Where the one gem lies that was installed.
