@@ -40,7 +40,7 @@ module Thruster
     end
 
     private
-      # A name with a control character would not stay within its field.
+      # A Pathname too, as send_file hands it on. A name with a control character would not stay within its field.
       def sendable(path)
         return if path.nil? || path.to_s.b.match?(/[\x00-\x1f\x7f]/n)
 

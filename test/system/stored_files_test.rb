@@ -41,6 +41,15 @@ class StoredFilesTest < SystemTest
     assert_nil response["X-Sendfile"]
   end
 
+  # Rails' send_file knows no parts.
+  test "thrust sends it in the place of Puma, and so makes parts of it, while Puma itself sends it whole" do
+    part = thrust.get("/stored/3", "Range" => "bytes=8-15")
+    direct = Net::HTTP.start("127.0.0.1", thrust.target_port) { _1.get("/stored/3", "Range" => "bytes=8-15") }
+
+    assert_equal [ "206", "thruster" ], [ part.code, part.body ]
+    assert_equal [ "200", 3 * 1024 * 1024, nil ], [ direct.code, direct.body.bytesize, direct["X-Sendfile"] ]
+  end
+
   test "pages in public/ are found as Rails finds them" do
     assert_includes thrust.get("/about.html").body, "This page lies in public/"
     assert_includes thrust.get("/about").body, "This page lies in public/"
