@@ -7,7 +7,7 @@ require_relative "executable"
 module Thruster
   # Asks the thrust binary a question in an app's directory, and reads its answer.
   class CommandLine
-    # Any option has `thrust config` tell what the environment gives, whoever runs.
+    # Any option has thrust tell what the environment gives, whoever runs; this one says what holds anyway.
     DIRECTORY = "THRUSTER_DIRECTORY"
 
     def initialize(root:, executable: Executable.new)
@@ -35,8 +35,12 @@ module Thruster
 
     # Every setting: as that thrust has them, else as this environment would give them.
     def settings
-      running = status
-      (running && ask("config", "--pid", running["pid"].to_s)) || from_environment
+      ask_running("config") || from_environment
+    end
+
+    # What `thrust doctor` finds there; nil if this version finds nothing by itself.
+    def findings
+      (ask_running("doctor") || ask(option, "doctor"))&.fetch("findings", nil)
     end
 
     # Has the binary say it to whoever looks; its Process::Status. Raises ExecutableNotFound.
@@ -46,9 +50,18 @@ module Thruster
     end
 
     private
+      def ask_running(word)
+        running = status
+        running && ask(word, "--pid", running["pid"].to_s)
+      end
+
+      def option
+        "--directory=#{ENV[DIRECTORY]}"
+      end
+
       def from_environment
         given = ENV[DIRECTORY]
-        answer = ask("--directory=#{given}", "config") || { "settings" => [] }
+        answer = ask(option, "config") || { "settings" => [] }
         answer["settings"].each do |setting|
           next unless setting["variable"] == DIRECTORY
 

@@ -53,6 +53,26 @@ RSpec.describe Thruster::CommandLine do
       "settings" => [ { "variable" => "THRUSTER_DIRECTORY", "source" => "default", "given_by" => nil } ])
   end
 
+  it "has only the thrust of this directory looked at" do
+    running = thrust(<<~SH)
+      case "$*" in
+        "status --json") echo '{"pid":12,"directory":"#{@root}"}' ;;
+        "doctor --pid 12 --json") echo '{"findings":["of 12"]}' ;;
+      esac
+    SH
+    found = running.findings
+    other = thrust(<<~SH)
+      case "$*" in
+        "status --json") echo '{"pid":12,"directory":"/"}' ;;
+        "--directory= doctor --json") echo '{"findings":["of none"]}' ;;
+      esac
+    SH
+
+    expect(found).to eq([ "of 12" ])
+    expect(other.findings).to eq([ "of none" ])
+    expect(thrust("exit 1").findings).to be_nil
+  end
+
   it "says what to do when the binary cannot be run" do
     missing = described_class.new(root: @root, executable: instance_double(Thruster::Executable, path: "/nowhere/thrust"))
 

@@ -23,6 +23,10 @@ class DoctorTest < ActiveSupport::TestCase
     def status
       ask("status")
     end
+
+    def findings
+      ask("doctor")&.fetch("findings")
+    end
   end
   App = Struct.new(:root, :config, :paths)
 

@@ -35,7 +35,7 @@ module Thruster
 
       # What the binary's own doctor says; nil if it has none.
       def binary_findings
-        @command_line.ask("doctor")&.fetch("findings", nil)
+        @command_line.findings
       end
 
       # Puma's configuration; nil for an app without Puma.
