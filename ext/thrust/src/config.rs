@@ -4,6 +4,7 @@ use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use http::HeaderValue;
 pub use thrust_api::address::{BindAddress, TargetAddress};
+pub use thrust_api::field::Field;
 pub use thrust_api::mapping::Mapping;
 pub use thrust_api::pattern::{PathPattern, StatusPattern};
 pub use thrust_api::settings::{BootMode, LogFormat, LogLevel, SendfileHeader};
@@ -103,6 +104,16 @@ pub struct Config {
     pub sendfile_roots: Vec<PathBuf>,
     /// What stands behind the paths in X-Accel-Redirect.
     pub sendfile_mappings: Vec<Mapping>,
+    /// The directory of the files that we send without asking the app.
+    pub public_path: Option<PathBuf>,
+    /// The page that stands for a directory in it, without `.html`.
+    pub public_index: String,
+    /// Fields of every answer with a file from it.
+    pub public_headers: Vec<Field>,
+    /// The path below which names with a digest never change; may be empty.
+    pub assets_prefix: String,
+    /// The path that the app lives under; may be empty.
+    pub relative_url_root: String,
     /// The port for our metrics; `None` for none.
     pub metrics_port: Option<Port>,
     /// The address of that port; `None` for every one.
@@ -170,6 +181,11 @@ impl From<&Settings> for Config {
                 .map(PathBuf::from)
                 .collect(),
             sendfile_mappings: settings.mappings(&settings::SENDFILE_MAPPINGS).to_vec(),
+            public_path: unless_empty(settings.text(&settings::PUBLIC_PATH)).map(PathBuf::from),
+            public_index: settings.text(&settings::PUBLIC_INDEX).to_owned(),
+            public_headers: settings.fields(&settings::PUBLIC_HEADERS).to_vec(),
+            assets_prefix: settings.text(&settings::ASSETS_PREFIX).to_owned(),
+            relative_url_root: settings.text(&settings::RELATIVE_URL_ROOT).to_owned(),
             metrics_port: settings.optional_port(&settings::METRICS_PORT),
             metrics_bind: settings.ip(&settings::METRICS_BIND),
         }

@@ -24,6 +24,7 @@ use crate::stages::error_pages::ErrorPages;
 use crate::stages::limits::Limits;
 use crate::stages::own_paths::OwnPaths;
 use crate::stages::sendfile::Sendfile;
+use crate::stages::static_files::StaticFiles;
 use crate::upstream::Options;
 
 /// What serves the connections of one thread.
@@ -92,6 +93,7 @@ impl Lasting {
                 limits: Limits {
                     max_request_body: config.max_request_body,
                 },
+                static_files: StaticFiles::new(config),
                 sendfile: Sendfile::new(config),
                 service: self.service.clone(),
                 options: Arc::new(Options::from(config)),

@@ -1,13 +1,17 @@
 //! Files that answer requests: opened without harm, compared with what the client has, cut into ranges, and sent from
 //! their descriptor.
 //!
-//! Which file it is, and whether it may be sent, others decide: [`crate::stages::sendfile`] has it from the app.
+//! Which file it is, [`crate::stages::sendfile`] has from the app, and [`crate::stages::static_files`] from the request's
+//! path.
 
 mod answer;
 mod body;
+pub(crate) mod coding;
 mod conditions;
+mod library;
 mod media_type;
 mod multipart;
+mod names;
 mod open;
 mod range;
 mod roots;
@@ -18,6 +22,7 @@ pub(crate) use answer::{Asking, answer};
 pub(crate) use body::FileBody;
 #[cfg(target_os = "linux")]
 pub(crate) use body::KernelError;
+pub(crate) use library::Library;
 pub(crate) use open::{FileError, OpenFile, open};
 pub(crate) use roots::Roots;
 #[cfg(target_os = "linux")]

@@ -15,6 +15,7 @@ use crate::stages::error_pages::ErrorPages;
 use crate::stages::limits::Limits;
 use crate::stages::own_paths::OwnPaths;
 use crate::stages::sendfile::Sendfile;
+use crate::stages::static_files::StaticFiles;
 use crate::stages::{request_id, request_start};
 use crate::upstream::Options;
 
@@ -25,6 +26,7 @@ pub(crate) struct Pipeline {
     pub(crate) error_pages: Arc<ErrorPages>,
     pub(crate) own_paths: OwnPaths,
     pub(crate) limits: Limits,
+    pub(crate) static_files: StaticFiles,
     pub(crate) sendfile: Sendfile,
     pub(crate) service: Arc<Service>,
     /// How the app is asked.
@@ -67,6 +69,9 @@ impl Pipeline {
             return Ok(answer);
         }
         self.limits.apply(&mut request)?;
+        if let Some(file) = self.static_files.find(&request) {
+            return Ok(file);
+        }
         let asking = self.sendfile.announce(&mut request);
         let response = self
             .service

@@ -7,3 +7,4 @@ pub(crate) mod own_paths;
 pub(crate) mod request_id;
 pub(crate) mod request_start;
 pub(crate) mod sendfile;
+pub(crate) mod static_files;

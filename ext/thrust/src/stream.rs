@@ -115,10 +115,14 @@ impl Stream {
         limit: usize,
     ) -> Poll<io::Result<usize>> {
         self.poll_io(cx, || {
+            let file = source.descriptor().ok_or(io::ErrorKind::Unsupported)?;
             let mut offset = offset;
-            let sent =
-                rustix::fs::sendfile(self.0.descriptor(), source.descriptor(), Some(&mut offset), limit)?;
-            Ok(sent)
+            Ok(rustix::fs::sendfile(
+                self.0.descriptor(),
+                file,
+                Some(&mut offset),
+                limit,
+            )?)
         })
     }
 

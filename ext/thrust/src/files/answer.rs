@@ -126,12 +126,13 @@ fn has_no_content(status: StatusCode) -> bool {
     )
 }
 
-/// Writes the file's validators, but for a tag that is there already, and returns those that the answer has now.
+/// Writes the file's validators, but for those that are there already, and returns those that the answer has now.
 fn validate(headers: &mut HeaderMap, file: &OpenFile) -> Validators {
     let modified = file.modified.second();
-    match modified {
-        Some(second) => drop(headers.insert(header::LAST_MODIFIED, validators::date(second))),
-        None => drop(headers.remove(header::LAST_MODIFIED)),
+    if let Some(second) = modified {
+        headers
+            .entry(header::LAST_MODIFIED)
+            .or_insert_with(|| validators::date(second));
     }
     let tag = headers
         .entry(header::ETAG)

@@ -10,13 +10,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::source::Source;
-use crate::buffer::Buffer;
 use crate::error::BodyError;
 
 /// Up to this many bytes are sent in one write with what stands before them; of a longer run the kernel sends them,
 /// where it can.
-#[cfg(target_os = "linux")]
-const READ: u64 = 16 * 1024;
+pub(super) const READ: u64 = 16 * 1024;
 
 /// A file, or parts of one, on its way out.
 #[derive(Debug)]
@@ -69,15 +67,11 @@ impl FileBody {
     pub(crate) fn next(&mut self) -> Option<Result<Bytes, BodyError>> {
         let piece = match self.pieces.front_mut()? {
             Piece::Text(text) => std::mem::take(text),
-            Piece::Run(run) => {
-                let mut buffer = Buffer::lend();
-                let space = buffer.space(run.end - run.start);
-                match self.source.read_at(space, run.start) {
-                    Ok(0) => return Some(Err(self.cut())),
-                    Ok(count) => buffer.filled(count),
-                    Err(source) => return Some(Err(self.broken(source))),
-                }
-            }
+            Piece::Run(run) => match self.source.read_at(run.start, run.end - run.start) {
+                Ok(bytes) if bytes.is_empty() => return Some(Err(self.cut())),
+                Ok(bytes) => bytes,
+                Err(source) => return Some(Err(self.broken(source))),
+            },
         };
         self.advance(piece.len() as u64);
         Some(Ok(piece))
@@ -116,7 +110,9 @@ impl FileBody {
     /// next is to be asked for with [`Self::next`].
     pub(crate) fn kernel_run(&self) -> Option<(u64, u64)> {
         match self.pieces.front()? {
-            Piece::Run(run) if run.end - run.start > READ && !self.only_read => {
+            Piece::Run(run)
+                if run.end - run.start > READ && !self.only_read && self.source.descriptor().is_some() =>
+            {
                 Some((run.start, run.end - run.start))
             }
             _ => None,
@@ -173,7 +169,7 @@ mod tests {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(content).unwrap();
         let opened = std::fs::File::open(file.path()).unwrap();
-        let body = FileBody::new(Source::File(opened), file.path().into());
+        let body = FileBody::new(Source::File(Arc::new(opened)), file.path().into());
         (file, body)
     }
 

@@ -50,6 +50,27 @@ pub(crate) fn of(name: &Path) -> Option<HeaderValue> {
     })
 }
 
+/// Whether files of this type are worth compressing; others are compressed in themselves.
+pub(super) fn is_compressible(content_type: &HeaderValue) -> bool {
+    let essence = content_type.as_bytes().split(|byte| *byte == b';').next();
+    let essence = essence.unwrap_or_default();
+    essence.starts_with(b"text/")
+        || essence.ends_with(b"+json")
+        || essence.ends_with(b"+xml")
+        || matches!(
+            essence,
+            b"application/json"
+                | b"application/javascript"
+                | b"application/xml"
+                | b"application/wasm"
+                | b"application/vnd.ms-fontobject"
+                | b"font/ttf"
+                | b"font/otf"
+                | b"image/bmp"
+                | b"image/vnd.microsoft.icon"
+        )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,6 +138,25 @@ mod tests {
     fn a_name_that_does_not_tell_has_no_type() {
         for name in ["README", ".png", "a.unheard-of", "a."] {
             assert_eq!(of(Path::new(name)), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_compressed_in_itself_is_not_worth_it() {
+        for (name, expected) in [
+            ("a.css", true),
+            ("a.js", true),
+            ("a.json", true),
+            ("a.svg", true),
+            ("a.webmanifest", true),
+            ("a.ttf", true),
+            ("a.png", false),
+            ("a.woff2", false),
+            ("a.mp4", false),
+            ("a.zip", false),
+        ] {
+            let content_type = of(Path::new(name)).unwrap();
+            assert_eq!(is_compressible(&content_type), expected, "{name}");
         }
     }
 }

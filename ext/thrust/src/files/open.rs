@@ -3,10 +3,13 @@
 use std::fs::File;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
+use bytes::Bytes;
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 
+use super::body::READ;
 use super::source::Source;
 use super::validators::Modified;
 
@@ -47,12 +50,30 @@ impl From<Errno> for FileError {
 }
 
 /// A regular file, open for reading.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct OpenFile {
     pub(crate) source: Source,
     /// In bytes, when it was opened.
     pub(crate) size: u64,
     pub(crate) modified: Modified,
+}
+
+impl OpenFile {
+    /// Reads it if it is small, and closes it then. One that cannot be read now may be later.
+    pub(super) fn into_memory_if_small(mut self) -> Self {
+        if self.size <= READ
+            && let Ok(bytes) = self.source.read_at(0, self.size)
+            && bytes.len() as u64 == self.size
+        {
+            // A copy: what was read is a part of a buffer that is needed again.
+            self.source = Source::Memory(Bytes::copy_from_slice(&bytes));
+        }
+        self
+    }
+
+    pub(super) fn is_in_memory(&self) -> bool {
+        matches!(self.source, Source::Memory(_))
+    }
 }
 
 /// Opens the file of this name; one that is relative is looked for in our working directory.
@@ -72,7 +93,7 @@ pub(crate) fn open(path: &Path) -> Result<OpenFile, FileError> {
     let stat = rustix::fs::fstat(&descriptor)?;
     match FileType::from_raw_mode(stat.st_mode) {
         FileType::RegularFile => Ok(OpenFile {
-            source: Source::File(File::from(descriptor)),
+            source: Source::File(Arc::new(File::from(descriptor))),
             size: u64::try_from(stat.st_size).unwrap_or(0),
             modified: Modified {
                 seconds: stat.st_mtime as i64,

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use super::open::{FileError, OpenFile};
-#[cfg(target_os = "linux")]
 use super::source::Source;
 
 /// What nobody means to send: files of the system, which only look like some.
@@ -87,7 +86,9 @@ fn place(file: &OpenFile, path: &Path) -> io::Result<PathBuf> {
     use std::os::fd::AsRawFd;
     use std::os::unix::ffi::OsStringExt;
 
-    let Source::File(descriptor) = &file.source;
+    let Source::File(descriptor) = &file.source else {
+        return Err(io::ErrorKind::Unsupported.into());
+    };
     let link = format!("/proc/self/fd/{}", descriptor.as_raw_fd());
     match rustix::fs::readlink(link, Vec::with_capacity(256)) {
         Ok(place) => Ok(std::ffi::OsString::from_vec(place.into_bytes()).into()),
@@ -104,7 +105,9 @@ fn place_by_name(file: &OpenFile, path: &Path) -> io::Result<PathBuf> {
     use std::os::unix::fs::MetadataExt;
 
     let place = path.canonicalize()?;
-    let super::source::Source::File(descriptor) = &file.source;
+    let Source::File(descriptor) = &file.source else {
+        return Err(io::ErrorKind::Unsupported.into());
+    };
     let (named, open) = (place.symlink_metadata()?, descriptor.metadata()?);
     if (named.dev(), named.ino()) == (open.dev(), open.ino()) {
         Ok(place)

@@ -5,33 +5,56 @@ use std::io;
 #[cfg(target_os = "linux")]
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::buffer::Buffer;
 
 /// Where the bytes of a file come from. An enum, because files will not always be those of this machine.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Source {
     /// An open file. It stays what it was when another takes its name.
-    File(File),
+    File(Arc<File>),
+    /// What was in a small one.
+    Memory(Bytes),
 }
 
 impl Source {
-    /// Reads what is at `offset`; 0 bytes at the end.
+    /// Reads what is at `offset`, at most `limit` bytes; none at the end.
     ///
     /// In place, on the thread of the core: a file that is in memory is read faster than it is handed to another thread,
     /// and of one that is not, each read is short.
-    pub(super) fn read_at(&self, space: &mut [u8], offset: u64) -> io::Result<usize> {
-        let Self::File(file) = self;
-        loop {
-            match file.read_at(space, offset) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => return result,
+    pub(super) fn read_at(&self, offset: u64, limit: u64) -> io::Result<Bytes> {
+        match self {
+            Self::File(file) => {
+                let mut buffer = Buffer::lend();
+                let count = read_at(file, buffer.space(limit), offset)?;
+                Ok(buffer.filled(count))
+            }
+            Self::Memory(bytes) => {
+                let place =
+                    |offset: u64| usize::try_from(offset).map_or(bytes.len(), |at| at.min(bytes.len()));
+                Ok(bytes.slice(place(offset)..place(offset.saturating_add(limit))))
             }
         }
     }
 
-    /// What the kernel can send it from.
+    /// What the kernel can send it from, if it can.
     #[cfg(target_os = "linux")]
-    pub(crate) fn descriptor(&self) -> BorrowedFd<'_> {
-        let Self::File(file) = self;
-        file.as_fd()
+    pub(crate) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Self::File(file) => Some(file.as_fd()),
+            Self::Memory(_) => None,
+        }
+    }
+}
+
+fn read_at(file: &File, space: &mut [u8], offset: u64) -> io::Result<usize> {
+    loop {
+        match file.read_at(space, offset) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
     }
 }

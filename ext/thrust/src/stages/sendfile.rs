@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::StatusCode;
-use http::header::{HeaderName, HeaderValue};
+use http::header::{self, HeaderName, HeaderValue};
 use percent_encoding::percent_decode;
 
 use crate::config::{Config, Mapping, SendfileHeader};
@@ -107,6 +107,8 @@ impl Sendfile {
         } else {
             self.follow(&path)
         };
+        // The app cannot know of the file what the file does, but for a tag of its own.
+        response.headers_mut().remove(header::LAST_MODIFIED);
         let (file, path) = opened.map_err(|source| ProxyError::File { path, source })?;
         files::answer(&mut response, file, &path, &asking);
         Ok(response)

@@ -458,8 +458,7 @@ pub static PUBLIC_PATH: Setting = Setting::ours(
     DefaultValue::Fixed(""),
     When::Live,
     "Directory whose files we send without asking the app; empty for none",
-)
-.not_built(SwitchedOnBy::Nothing);
+);
 
 pub static PUBLIC_INDEX: Setting = Setting::ours(
     "PUBLIC_INDEX",
@@ -467,8 +466,7 @@ pub static PUBLIC_INDEX: Setting = Setting::ours(
     DefaultValue::Fixed("index"),
     When::Live,
     "Name, without .html, of the page that stands for a directory in it",
-)
-.not_built(SwitchedOnBy::Nothing);
+);
 
 pub static PUBLIC_HEADERS: Setting = Setting::ours(
     "PUBLIC_HEADERS",
@@ -476,8 +474,7 @@ pub static PUBLIC_HEADERS: Setting = Setting::ours(
     DefaultValue::Fixed(""),
     When::Live,
     "Fields of every answer with a file from it, one on each line, such as Cache-Control: public, max-age=3600",
-)
-.not_built(SwitchedOnBy::Nothing);
+);
 
 pub static ASSETS_PREFIX: Setting = Setting::ours(
     "ASSETS_PREFIX",
@@ -485,8 +482,7 @@ pub static ASSETS_PREFIX: Setting = Setting::ours(
     DefaultValue::Fixed("/assets"),
     When::Live,
     "Path below which files with a digest in their name never change; empty for none",
-)
-.not_built(SwitchedOnBy::Nothing);
+);
 
 pub static RELATIVE_URL_ROOT: Setting = Setting::ours(
     "RELATIVE_URL_ROOT",
@@ -494,8 +490,7 @@ pub static RELATIVE_URL_ROOT: Setting = Setting::ours(
     DefaultValue::Fixed(""),
     When::Live,
     "Path that the app and its public files live under; empty for the top",
-)
-.not_built(SwitchedOnBy::Nothing);
+);
 
 pub static TLS_DOMAIN: Setting = Setting::thruster(
     "TLS_DOMAIN",

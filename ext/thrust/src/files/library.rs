@@ -1,0 +1,385 @@
+//! The files of a directory that anybody may have: found by the path of a request, described once, and kept at hand.
+//!
+//! What was found, and that nothing was found, is kept for a second, so that a file that was added, replaced or removed
+//! is noticed within one. A core keeps its own.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http::header::{self, HeaderMap, HeaderValue};
+use tokio::time::Instant;
+
+use super::coding::Coding;
+use super::media_type;
+use super::names;
+use super::open::{FileError, OpenFile, open};
+use super::roots::Roots;
+use super::validators;
+
+/// How long what was found holds.
+const FRESH: Duration = Duration::from_secs(1);
+/// Paths that are kept.
+const PATHS: usize = 1024;
+/// A longer path is looked up each time.
+const PATH_LENGTH: usize = 512;
+/// Descriptors that are kept open.
+const DESCRIPTORS: usize = 128;
+/// Bytes of small files that are kept.
+const BYTES: u64 = 2 * 1024 * 1024;
+
+/// For what is told apart by its name.
+const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+const ACCEPT_ENCODING: HeaderValue = HeaderValue::from_static("Accept-Encoding");
+/// What Rails takes a file for whose name does not tell.
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+
+/// The files of a directory.
+#[derive(Debug)]
+pub(crate) struct Library {
+    directory: PathBuf,
+    roots: Roots,
+    /// The page of a directory, without `.html`.
+    index: String,
+    /// Said of every file.
+    headers: HeaderMap,
+    /// Below it names with a digest never change; with a slash at both ends. `None` for nowhere.
+    assets: Option<String>,
+    kept: Mutex<Kept>,
+}
+
+/// A file in each of the codings that it is there in.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// As it is.
+    pub(crate) plain: Variant,
+    /// Compressed, in the order of [`Coding::ALL`].
+    pub(crate) coded: Vec<(Coding, Variant)>,
+}
+
+/// A file in one coding.
+#[derive(Debug)]
+pub(crate) struct Variant {
+    pub(crate) path: Arc<Path>,
+    pub(crate) file: OpenFile,
+    /// All that is said of it.
+    pub(crate) headers: HeaderMap,
+}
+
+/// What was found lately.
+#[derive(Debug)]
+struct Kept {
+    since: Instant,
+    paths: HashMap<Box<[u8]>, Option<Arc<Found>>>,
+    descriptors: usize,
+    bytes: u64,
+}
+
+impl Library {
+    /// The files of `directory`. `headers` are said of each; `assets` is the path, from `/` on, below which a name with
+    /// a digest tells that a file never changes.
+    pub(crate) fn new(directory: PathBuf, index: &str, headers: HeaderMap, assets: &str) -> Self {
+        let assets = assets.trim_matches('/');
+        Self {
+            roots: Roots::new([directory.clone()], []),
+            directory,
+            index: index.to_owned(),
+            headers,
+            assets: (!assets.is_empty()).then(|| format!("{assets}/")),
+            kept: Mutex::new(Kept {
+                since: Instant::now(),
+                paths: HashMap::new(),
+                descriptors: 0,
+                bytes: 0,
+            }),
+        }
+    }
+
+    /// The file that `path`, as a request has it, means.
+    pub(crate) fn find(&self, path: &[u8]) -> Option<Arc<Found>> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.refresh();
+        if let Some(found) = kept.paths.get(path) {
+            return found.clone();
+        }
+        let found = self.look_up(path).map(Arc::new);
+        kept.keep(path, found.as_ref());
+        found
+    }
+
+    fn look_up(&self, path: &[u8]) -> Option<Found> {
+        let names = names::candidates(path, &self.index)?;
+        let (name, path, file) = names.into_iter().find_map(|name| {
+            let (path, file) = self.open(&name).ok()?;
+            Some((name, path, file))
+        })?;
+        let content_type = media_type::of(&path).unwrap_or(TEXT);
+        let codings: &[Coding] = if media_type::is_compressible(&content_type) {
+            &Coding::ALL
+        } else {
+            &[]
+        };
+        let coded: Vec<_> = codings
+            .iter()
+            .filter_map(|coding| {
+                let (path, file) = self.open(&format!("{name}{}", coding.suffix())).ok()?;
+                Some((*coding, path, file))
+            })
+            .collect();
+
+        let mut headers = self.headers.clone();
+        headers.insert(header::CONTENT_TYPE, content_type);
+        if !coded.is_empty() {
+            headers.append(header::VARY, ACCEPT_ENCODING);
+        }
+        let is_asset = self
+            .assets
+            .as_ref()
+            .is_some_and(|assets| name.starts_with(assets));
+        if is_asset && names::is_digested(&name) {
+            headers.entry(header::CACHE_CONTROL).or_insert(FOR_EVER);
+        }
+        Some(Found {
+            coded: coded
+                .into_iter()
+                .map(|(coding, path, file)| (coding, Variant::new(path, file, Some(coding), &headers)))
+                .collect(),
+            plain: Variant::new(path, file, None, &headers),
+        })
+    }
+
+    fn open(&self, name: &str) -> Result<(Arc<Path>, OpenFile), FileError> {
+        let path = self.directory.join(name);
+        let file = self.roots.admit(open(&path)?, &path)?;
+        Ok((path.into(), file.into_memory_if_small()))
+    }
+}
+
+impl Found {
+    fn variants(&self) -> impl Iterator<Item = &Variant> {
+        std::iter::once(&self.plain).chain(self.coded.iter().map(|(_, variant)| variant))
+    }
+}
+
+impl Variant {
+    fn new(path: Arc<Path>, file: OpenFile, coding: Option<Coding>, headers: &HeaderMap) -> Self {
+        let mut headers = headers.clone();
+        let suffix = match coding {
+            Some(coding) => {
+                headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
+                format!("-{}", coding.name())
+            }
+            None => String::new(),
+        };
+        headers.insert(header::ETAG, validators::tag(file.modified, file.size, &suffix));
+        if let Some(second) = file.modified.second() {
+            headers.insert(header::LAST_MODIFIED, validators::date(second));
+        }
+        Self { path, file, headers }
+    }
+}
+
+impl Kept {
+    /// Forgets everything once a second: what is asked for again is found again, and only what is asked for keeps a
+    /// descriptor.
+    fn refresh(&mut self) {
+        if self.since.elapsed() >= FRESH {
+            self.clear();
+        }
+    }
+
+    fn clear(&mut self) {
+        self.since = Instant::now();
+        self.paths.clear();
+        self.descriptors = 0;
+        self.bytes = 0;
+    }
+
+    fn keep(&mut self, path: &[u8], found: Option<&Arc<Found>>) {
+        if path.len() > PATH_LENGTH {
+            return;
+        }
+        let variants = || found.iter().flat_map(|found| found.variants());
+        let descriptors = variants().filter(|variant| !variant.file.is_in_memory()).count();
+        let bytes: u64 = variants()
+            .filter(|variant| variant.file.is_in_memory())
+            .map(|variant| variant.file.size)
+            .sum();
+        let is_full = self.paths.len() >= PATHS
+            || self.descriptors + descriptors > DESCRIPTORS
+            || self.bytes + bytes > BYTES;
+        if is_full {
+            self.clear();
+        }
+        self.descriptors += descriptors;
+        self.bytes += bytes;
+        self.paths.insert(path.into(), found.cloned());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    struct Place {
+        directory: tempfile::TempDir,
+        library: Library,
+    }
+
+    impl Place {
+        fn with(files: &[&str]) -> Self {
+            let directory = tempfile::tempdir().unwrap();
+            let library = Library::new(directory.path().to_owned(), "index", HeaderMap::new(), "/assets");
+            let place = Self { directory, library };
+            for name in files {
+                place.write(name, name);
+            }
+            place
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.directory.path().join(name)
+        }
+
+        fn write(&self, name: &str, content: &str) {
+            fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
+            fs::write(self.path(name), content).unwrap();
+        }
+
+        /// The name of the file that is found.
+        fn name(&self, path: &str) -> Option<String> {
+            let found = self.library.find(path.as_bytes())?;
+            let name = found.plain.path.strip_prefix(self.directory.path()).unwrap();
+            Some(name.to_str().unwrap().to_owned())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn files_are_found_as_rails_finds_them() {
+        let place = Place::with(&[
+            "index.html",
+            "about.html",
+            "docs/index.html",
+            "about/index.html",
+            "a b.txt",
+        ]);
+        fs::create_dir(place.path("empty")).unwrap();
+        symlink("/etc/passwd", place.path("passwd.txt")).unwrap();
+        symlink(place.path("a b.txt"), place.path("link.txt")).unwrap();
+
+        for (path, expected) in [
+            ("/", Some("index.html")),
+            ("/about", Some("about.html")),
+            ("/docs", Some("docs/index.html")),
+            ("/docs/", Some("docs/index.html")),
+            ("/a%20b.txt", Some("a b.txt")),
+            ("/link.txt", Some("link.txt")),
+            ("/passwd.txt", None),
+            ("/empty", None),
+            ("/nothing.txt", None),
+        ] {
+            assert_eq!(place.name(path).as_deref(), expected, "{path}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_changes_is_noticed_within_a_second_and_not_looked_for_before() {
+        let place = Place::with(&["old.txt", "removed.txt"]);
+        for path in ["/old.txt", "/removed.txt", "/new.txt"] {
+            place.library.find(path.as_bytes());
+        }
+        place.write("old.txt", "replaced");
+        place.write("new.txt", "added");
+        fs::remove_file(place.path("removed.txt")).unwrap();
+        let size = |path: &str| Some(place.library.find(path.as_bytes())?.plain.file.size);
+
+        assert_eq!(
+            ["/old.txt", "/removed.txt", "/new.txt"].map(size),
+            [Some(7), Some(11), None]
+        );
+        tokio::time::advance(FRESH).await;
+        assert_eq!(
+            ["/old.txt", "/removed.txt", "/new.txt"].map(size),
+            [Some(8), None, Some(5)]
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_kept_is_bounded() {
+        let place = Place::with(&[]);
+        let long = "x".repeat(20_000);
+        let small = "x".repeat(16_000);
+        for number in 0..200 {
+            place.write(&format!("long-{number}.txt"), &long);
+            place.write(&format!("small-{number}.txt"), &small);
+        }
+
+        for number in 0..5000 {
+            for kind in ["long", "small"] {
+                place.library.find(format!("/{kind}-{number}.txt").as_bytes());
+            }
+        }
+        place
+            .library
+            .find(&[b"/".as_slice(), &[b'x'; PATH_LENGTH]].concat());
+
+        let kept = place.library.kept.lock().unwrap();
+        assert!(
+            kept.paths.len() <= PATHS && kept.descriptors <= DESCRIPTORS && kept.bytes <= BYTES,
+            "{kept:?}"
+        );
+        assert!(kept.paths.keys().all(|path| path.len() <= PATH_LENGTH));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_said_of_a_file_follows_from_its_name() {
+        let place = Place::with(&[
+            "assets/app-0a1b2c3d.js",
+            "assets/app-0a1b2c3d.js.gz",
+            "assets/app.js",
+            "app-0a1b2c3d.js",
+            "logo.png",
+            "logo.png.gz",
+            "LICENSE",
+        ]);
+        let said = |path: &str, name: header::HeaderName| {
+            let found = place.library.find(path.as_bytes()).unwrap();
+            found
+                .plain
+                .headers
+                .get(name)
+                .map(|value| value.to_str().unwrap().to_owned())
+        };
+
+        let for_ever = Some("public, max-age=31536000, immutable".to_owned());
+        assert_eq!(said("/assets/app-0a1b2c3d.js", header::CACHE_CONTROL), for_ever);
+        for path in ["/assets/app.js", "/app-0a1b2c3d.js"] {
+            assert_eq!(said(path, header::CACHE_CONTROL), None, "{path}");
+        }
+        assert_eq!(
+            said("/assets/app-0a1b2c3d.js", header::VARY).as_deref(),
+            Some("Accept-Encoding")
+        );
+        for path in ["/assets/app.js", "/logo.png"] {
+            assert_eq!(said(path, header::VARY), None, "{path}");
+        }
+        assert_eq!(
+            said("/LICENSE", header::CONTENT_TYPE).as_deref(),
+            Some("text/plain; charset=utf-8")
+        );
+
+        let found = place.library.find(b"/assets/app-0a1b2c3d.js").unwrap();
+        let (coding, gzip) = &found.coded[0];
+        assert_eq!((*coding, found.coded.len()), (Coding::Gzip, 1));
+        assert_eq!(gzip.headers[header::CONTENT_ENCODING], "gzip");
+        assert_eq!(
+            gzip.headers[header::CONTENT_TYPE],
+            "text/javascript; charset=utf-8"
+        );
+        assert_ne!(gzip.headers[header::ETAG], found.plain.headers[header::ETAG]);
+    }
+}

@@ -1,0 +1,84 @@
+//! Answers requests for the app's public files, which are there for anybody: the app is not asked.
+//!
+//! Whatever is not plainly such a file is the app's to answer, also what Rails itself would find in the same directory.
+
+use http::Method;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+use crate::body::Body;
+use crate::config::Config;
+use crate::exchange::{Request, Response, response};
+use crate::files::{self, Asking, Library, coding};
+
+/// The app's public files.
+#[derive(Debug)]
+pub(crate) struct StaticFiles {
+    /// `None` until somebody has said where they are.
+    library: Option<Library>,
+    /// What paths begin with; empty, or from `/` on without a slash at the end.
+    root: String,
+}
+
+impl StaticFiles {
+    /// As `config` has it.
+    pub(crate) fn new(config: &Config) -> Self {
+        let library = config.public_path.as_ref().map(|path| {
+            let headers: HeaderMap = config
+                .public_headers
+                .iter()
+                .filter_map(|field| {
+                    let name = HeaderName::from_bytes(field.name.as_bytes()).ok()?;
+                    Some((name, HeaderValue::from_str(&field.value).ok()?))
+                })
+                .filter(|(name, _)| !is_ours(name))
+                .collect();
+            Library::new(path.clone(), &config.public_index, headers, &config.assets_prefix)
+        });
+        Self {
+            library,
+            root: config.relative_url_root.trim_end_matches('/').to_owned(),
+        }
+    }
+
+    /// The answer, if the request is for a public file.
+    pub(crate) fn find(&self, request: &Request) -> Option<Response> {
+        let library = self.library.as_ref()?;
+        let is_plain = matches!(request.method, Method::GET | Method::HEAD)
+            && request.upgrade.is_none()
+            && request.body.is_over();
+        if !is_plain {
+            return None;
+        }
+        let path = request.target.path().strip_prefix(self.root.as_bytes())?;
+        let found = library.find(path)?;
+        let accept = request.headers.get(header::ACCEPT_ENCODING);
+        let chosen = coding::choose(accept, found.coded.iter().map(|(coding, _)| *coding));
+        let coded = found.coded.iter().find(|(coding, _)| Some(*coding) == chosen);
+        let variant = coded.map_or(&found.plain, |(_, variant)| variant);
+
+        let mut response = response(http::StatusCode::OK, Body::empty());
+        *response.headers_mut() = variant.headers.clone();
+        let asking = Asking::of(&request.method, &request.headers);
+        files::answer(&mut response, variant.file.clone(), &variant.path, &asking);
+        Some(response)
+    }
+}
+
+/// What frames an answer, or follows from the file.
+fn is_ours(name: &HeaderName) -> bool {
+    matches!(
+        *name,
+        header::CONTENT_LENGTH
+            | header::CONTENT_ENCODING
+            | header::CONTENT_RANGE
+            | header::CONTENT_TYPE
+            | header::CONNECTION
+            | header::DATE
+            | header::ETAG
+            | header::LAST_MODIFIED
+            | header::TE
+            | header::TRAILER
+            | header::TRANSFER_ENCODING
+            | header::UPGRADE
+    ) || name == "keep-alive"
+}
