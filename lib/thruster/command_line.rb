@@ -7,8 +7,8 @@ require_relative "executable"
 module Thruster
   # Asks the thrust binary a question in an app's directory, and reads its answer.
   class CommandLine
-    # Any option has thrust tell what the environment gives, whoever runs; this one says what holds anyway.
-    DIRECTORY = "THRUSTER_DIRECTORY"
+    # Has thrust tell what the environment gives, whoever runs.
+    ENVIRONMENT = "--environment"
 
     def initialize(root:, executable: Executable.new)
       @root = root.to_s
@@ -35,12 +35,12 @@ module Thruster
 
     # Every setting: as that thrust has them, else as this environment would give them.
     def settings
-      ask_running("config") || from_environment
+      ask_running("config") || ask("config", ENVIRONMENT) || { "settings" => [] }
     end
 
     # What `thrust doctor` finds there; nil if this version finds nothing by itself.
     def findings
-      (ask_running("doctor") || ask(option, "doctor"))&.fetch("findings", nil)
+      (ask_running("doctor") || ask("doctor", ENVIRONMENT))&.fetch("findings", nil)
     end
 
     # Has the binary say it to whoever looks; its Process::Status. Raises ExecutableNotFound.
@@ -53,21 +53,6 @@ module Thruster
       def ask_running(word)
         running = status
         running && ask(word, "--pid", running["pid"].to_s)
-      end
-
-      def option
-        "--directory=#{ENV[DIRECTORY]}"
-      end
-
-      def from_environment
-        given = ENV[DIRECTORY]
-        answer = ask(option, "config") || { "settings" => [] }
-        answer["settings"].each do |setting|
-          next unless setting["variable"] == DIRECTORY
-
-          setting.update("source" => given ? "environment" : "default", "given_by" => given && DIRECTORY)
-        end
-        answer
       end
 
       def same?(directory)

@@ -43,14 +43,12 @@ RSpec.describe Thruster::CommandLine do
     asked = thrust(<<~SH)
       case "$*" in
         "status --json") echo '{"pid":12,"directory":"/"}' ;;
-        "--directory= config --json")
-          echo '{"running":false,"settings":[{"variable":"THRUSTER_DIRECTORY","source":"option","given_by":"--directory"}]}' ;;
+        "config --environment --json") echo '{"running":false,"settings":[]}' ;;
       esac
     SH
 
     expect(asked.status).to be_nil
-    expect(asked.settings).to eq("running" => false,
-      "settings" => [ { "variable" => "THRUSTER_DIRECTORY", "source" => "default", "given_by" => nil } ])
+    expect(asked.settings).to eq("running" => false, "settings" => [])
   end
 
   it "has only the thrust of this directory looked at" do
@@ -64,7 +62,7 @@ RSpec.describe Thruster::CommandLine do
     other = thrust(<<~SH)
       case "$*" in
         "status --json") echo '{"pid":12,"directory":"/"}' ;;
-        "--directory= doctor --json") echo '{"findings":["of none"]}' ;;
+        "doctor --environment --json") echo '{"findings":["of none"]}' ;;
       esac
     SH
 

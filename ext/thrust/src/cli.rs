@@ -41,8 +41,8 @@ pub enum Request {
         options: Options,
         /// As JSON, for programs.
         json: bool,
-        /// The thrust that is meant.
-        pid: Option<u32>,
+        /// What is looked at.
+        of: ask::Subject,
     },
     /// Look for what will not work: in a running thrust, unless there are options.
     Examine {
@@ -50,8 +50,8 @@ pub enum Request {
         options: Options,
         /// As JSON, for programs.
         json: bool,
-        /// The thrust that is meant.
-        pid: Option<u32>,
+        /// What is looked at.
+        of: ask::Subject,
     },
     /// Tell how a running thrust is.
     Status {

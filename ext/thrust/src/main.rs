@@ -10,7 +10,11 @@ use std::{
 };
 
 use thrust::{
-    cli::{self, Options, Request, ask::AskError, config::Shown},
+    cli::{
+        self, Options, Request,
+        ask::{AskError, Subject},
+        config::Shown,
+    },
     config::Config,
     doctor::{self, Level},
     hand_over::HandOver,
@@ -30,8 +34,8 @@ fn main() -> ExitCode {
     match cli::parse(arguments, env::var_os("PATH").as_deref()) {
         Ok(Request::Wrap { options, .. }) if is_trial => answer_trial(options),
         Ok(Request::Wrap { options, command }) => wrap(options, command),
-        Ok(Request::ShowConfig { options, json, pid }) => show_config(options, json, pid),
-        Ok(Request::Examine { options, json, pid }) => examine(options, json, pid),
+        Ok(Request::ShowConfig { options, json, of }) => show_config(options, json, of),
+        Ok(Request::Examine { options, json, of }) => examine(options, json, of),
         Ok(Request::Status { json, pid }) => tell(cli::status::run(json, pid)),
         Ok(Request::Restart { what, timeout, pid }) => tell(cli::restart::run(what, timeout, pid, progress)),
         Ok(Request::Print(text)) => print(&text),
@@ -89,13 +93,8 @@ fn answer_trial(options: Options) -> ExitCode {
     }
 }
 
-fn show_config(options: Options, json: bool, pid: Option<u32>) -> ExitCode {
-    // Options are asked about because they are not set yet.
-    let running = match options.is_empty() || pid.is_some() {
-        true => cli::config::running(pid),
-        false => Ok(None),
-    };
-    match running {
+fn show_config(options: Options, json: bool, of: Subject) -> ExitCode {
+    match cli::config::running(of) {
         Ok(Some(shown)) => print(&shown.print(json)),
         Ok(None) => match settings(options) {
             Some(settings) => print(&Shown::Environment(settings).print(json)),
@@ -105,13 +104,8 @@ fn show_config(options: Options, json: bool, pid: Option<u32>) -> ExitCode {
     }
 }
 
-fn examine(options: Options, json: bool, pid: Option<u32>) -> ExitCode {
-    // Options are asked about because they are not set yet.
-    let running = match options.is_empty() || pid.is_some() {
-        true => cli::doctor::running(pid),
-        false => Ok(None),
-    };
-    let running = match running {
+fn examine(options: Options, json: bool, of: Subject) -> ExitCode {
+    let running = match cli::doctor::running(of) {
         Ok(running) => running,
         Err(error) => return tell(Err(error)),
     };

@@ -51,21 +51,21 @@ fn a_mistake_in_the_options_exits_with_1() {
 #[test]
 fn a_reserved_word_that_is_not_built_says_so_and_offers_the_program_of_its_name() {
     let directory = tempfile::tempdir().unwrap();
-    let program = directory.path().join("doctor");
+    let program = directory.path().join("certs");
     fs::write(&program, "#!/bin/sh\n").unwrap();
     fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
 
-    let alone = thrust(&["doctor"], &[("PATH", "/nonexistent")]);
-    let beside = thrust(&["doctor"], &[("PATH", directory.path().to_str().unwrap())]);
+    let alone = thrust(&["certs"], &[("PATH", "/nonexistent")]);
+    let beside = thrust(&["certs"], &[("PATH", directory.path().to_str().unwrap())]);
 
     assert_eq!((alone.code, alone.stdout.as_str()), (1, ""));
     assert_eq!(
         alone.stderr,
-        "thrust: `thrust doctor` is not part of this version yet\n"
+        "thrust: `thrust certs` is not part of this version yet\n"
     );
     assert_eq!(beside.code, 1);
     assert!(
-        beside.stderr.contains("write `thrust -- doctor`"),
+        beside.stderr.contains("write `thrust -- certs`"),
         "{}",
         beside.stderr
     );

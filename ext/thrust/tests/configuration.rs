@@ -58,7 +58,7 @@ fn thrust_does_not_start_without_the_tls_it_is_asked_for() {
 #[test]
 fn what_is_odd_is_a_warning_on_stderr() {
     let output = thrust(
-        &["config"],
+        &["config", "--environment"],
         &[
             ("HTTP_PORT", "eighty"),
             ("THRUSTER_HTP_PORT", "1"),
@@ -116,7 +116,10 @@ fn config_shows_where_each_value_comes_from() {
 
 #[test]
 fn config_speaks_json_and_masks_secrets() {
-    let output = thrust(&["config", "--json"], &[("EAB_HMAC_KEY", "hush")]);
+    let output = thrust(
+        &["config", "--environment", "--json"],
+        &[("EAB_HMAC_KEY", "hush")],
+    );
 
     let report: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
     let rows = report["settings"].as_array().unwrap();
@@ -167,10 +170,10 @@ fn row(setting: &Setting) -> String {
 
 fn check_or_write(file: &Path, expected: &str) {
     if std::env::var_os("UPDATE_DOCS").is_some() {
-        fs::write(file, expected).unwrap();
+        fs::write(file, expected).expect("the file is ours");
     } else {
         assert!(
-            fs::read_to_string(file).unwrap() == expected,
+            fs::read_to_string(file).expect("the file is there") == expected,
             "{} differs from the settings; run `UPDATE_DOCS=1 cargo test -p thrust --test configuration`",
             file.display()
         );

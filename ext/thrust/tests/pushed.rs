@@ -375,3 +375,60 @@ fn config_asks_the_running_thrust_unless_it_is_given_options() {
     let other = thrust(&["config", "--pid", "1"], &here);
     assert_eq!(other.code, 2, "{other:?}");
 }
+
+#[test]
+fn doctor_tells_of_the_running_thrust_whether_its_app_answers_and_has_spoken() {
+    let target = TestTarget::echoing();
+    let running = Pushed::start(Launch::before(&target));
+    let pid = running.proxy.pid().as_raw_pid().to_string();
+    let place = running.socket("control.sock");
+    let place = place.ancestors().nth(3).unwrap().to_str().unwrap().to_owned();
+    let levels = || {
+        let output = thrust(
+            &["doctor", "--json", "--pid", &pid],
+            &[("RUNTIME_DIRECTORY", &place)],
+        );
+        let report: Value = serde_json::from_str(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+        let findings = report["findings"].as_array().unwrap().clone();
+        let of = |check: &str| {
+            let found = findings.iter().find(|finding| finding["check"] == check);
+            found.map_or(Value::Null, |finding| finding["level"].clone())
+        };
+        (of("target"), of("rails"))
+    };
+
+    running.proxy.connect().get("/");
+    support::eventually("an app that answers", || (levels().0 == "ok").then_some(()));
+    assert_eq!(levels().1, "warning");
+    running.push(&[("debug", "off")]);
+
+    assert_eq!(levels().1, "ok");
+}
+
+#[test]
+fn doctor_tries_out_what_would_start_here_and_fails_with_what_would_not() {
+    let port = support::free_port().to_string();
+    let fine = thrust(
+        &["--http-port", &port, "--target-port", "0", "doctor"],
+        &[("TMPDIR", "/tmp")],
+    );
+    let faulty = thrust(
+        &["--threads", "none", "doctor", "--json"],
+        &[("THRUSTER_HTTP_PORT", "eighty")],
+    );
+
+    assert_eq!(fine.code, 0, "{fine:?}");
+    assert!(
+        fine.stdout
+            .contains(&format!("ok       ports: *:{port} can be listened on")),
+        "{fine:?}"
+    );
+    assert_eq!(faulty.code, 1);
+    let report: Value = serde_json::from_str(&faulty.stdout).unwrap();
+    let errors = report["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|finding| finding["level"] == "error");
+    assert_eq!(errors.count(), 2, "{faulty:?}");
+}

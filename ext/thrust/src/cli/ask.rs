@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use clap::{Arg, ArgMatches, value_parser};
 use thrust_api::client::{Client, ClientError};
-use thrust_api::message::{Command, Failure, HEARTBEAT, Outcome, Progress};
+use thrust_api::message::{Command, Configuration, Failure, HEARTBEAT, Outcome, Progress};
+
+use super::Options;
+use super::words::flag;
 
 use crate::control::discovery::{self, DiscoveryError};
 
@@ -12,6 +15,7 @@ use crate::control::discovery::{self, DiscoveryError};
 const PATIENCE: Duration = Duration::from_secs(6 * HEARTBEAT.as_secs());
 
 const PID: &str = "pid";
+const ENVIRONMENT: &str = "environment";
 
 /// Why a running thrust did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +62,41 @@ pub(super) fn ask(
 ) -> Result<Outcome, AskError> {
     let running = discovery::find(pid)?;
     Ok(Client::connect(&running.socket, PATIENCE)?.ask(command, progress)?)
+}
+
+/// What is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// The running thrust with this pid, or the one that is meant; the environment if none runs.
+    Running(Option<u32>),
+    /// What this environment would give.
+    Environment,
+}
+
+/// The settings of the running thrust that is meant. `None` if none is, or none runs.
+pub(super) fn configuration(of: Subject) -> Result<Option<Configuration>, AskError> {
+    let Subject::Running(pid) = of else {
+        return Ok(None);
+    };
+    match ask(&Command::Config, pid, |_| ()) {
+        Ok(Outcome::Config(configuration)) => Ok(Some(configuration)),
+        Ok(_) => Err(AskError::Stray),
+        Err(AskError::Discovery(DiscoveryError::NoneRunning)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The option that says that no running thrust is meant.
+pub(super) fn environment_argument() -> Arg {
+    flag(ENVIRONMENT, "None that runs: what this environment would give").conflicts_with(PID)
+}
+
+/// What the options say. Settings given as options are asked about because they are not set yet.
+pub(super) fn subject(matches: &ArgMatches, options: &Options) -> Subject {
+    match pid(matches) {
+        None if matches.get_flag(ENVIRONMENT) || !options.is_empty() => Subject::Environment,
+        pid => Subject::Running(pid),
+    }
 }
 
 /// The option that says which thrust is meant.

@@ -2,25 +2,25 @@
 
 use clap::{Arg, ArgMatches};
 use serde::Serialize;
-use thrust_api::message::{App, Command, Configuration, Outcome, SettingReport};
+use thrust_api::message::{App, Configuration, SettingReport};
 use thrust_api::settings::Settings;
 
-use super::ask::{self, AskError};
+use super::ask::{self, AskError, Subject};
 use super::words::{Word, flag};
 use super::{CliError, Options, Request};
-use crate::control::discovery::DiscoveryError;
 
 pub(super) const WORD: Word = Word::built(
     "config",
     "\
-Usage: thrust [OPTIONS] config [--json] [--pid N]
+Usage: thrust [OPTIONS] config [--json] [--pid N | --environment]
 
 Shows every setting, its value, where the value comes from, and what it means:
 as the running thrust has it, with what its app has told. With OPTIONS, or
 where none runs, it shows what this environment would give. Secrets are masked.
 
-      --json   For programs: one JSON object
-      --pid N  The running thrust with this process id
+      --json         For programs: one JSON object
+      --pid N        The running thrust with this process id
+      --environment  None that runs: what this environment would give
 
 Exit status: 0  it is shown
              1  the environment or the options have faults, or thrust answered
@@ -54,18 +54,13 @@ pub enum Shown {
     Environment(Settings),
 }
 
-/// Asks the running thrust with this pid, or the one that is meant. `None` if none runs.
+/// Asks the running thrust that is meant. `None` if none is, or none runs.
 ///
 /// # Errors
 ///
 /// If there is no answer.
-pub fn running(pid: Option<u32>) -> Result<Option<Shown>, AskError> {
-    match ask::ask(&Command::Config, pid, |_| ()) {
-        Ok(Outcome::Config(configuration)) => Ok(Some(Shown::Running(configuration))),
-        Ok(_) => Err(AskError::Stray),
-        Err(AskError::Discovery(DiscoveryError::NoneRunning)) => Ok(None),
-        Err(error) => Err(error),
-    }
+pub fn running(of: Subject) -> Result<Option<Shown>, AskError> {
+    Ok(ask::configuration(of)?.map(Shown::Running))
 }
 
 impl Shown {
@@ -91,14 +86,18 @@ impl Shown {
 }
 
 fn arguments() -> Vec<Arg> {
-    vec![flag("json", "For programs: one JSON object"), ask::pid_argument()]
+    vec![
+        flag("json", "For programs: one JSON object"),
+        ask::pid_argument(),
+        ask::environment_argument(),
+    ]
 }
 
 fn read(matches: &ArgMatches, options: Options) -> Result<Request, CliError> {
     Ok(Request::ShowConfig {
-        options,
         json: matches.get_flag("json"),
-        pid: ask::pid(matches),
+        of: ask::subject(matches, &options),
+        options,
     })
 }
 

@@ -3,24 +3,24 @@
 use clap::{Arg, ArgMatches};
 use thrust_api::message::{Command, Outcome};
 
-use super::ask::{self, AskError};
+use super::ask::{self, AskError, Subject};
 use super::words::{Word, flag};
 use super::{CliError, Options, Request};
-use crate::control::discovery::DiscoveryError;
 use crate::doctor::Running;
 
 pub(super) const WORD: Word = Word::built(
     "doctor",
     "\
-Usage: thrust [OPTIONS] doctor [--json] [--pid N]
+Usage: thrust [OPTIONS] doctor [--json] [--pid N | --environment]
 
 Looks for what will not work, and says what, why, and what to change.
 It asks the running thrust; with OPTIONS, or where none runs, it tries out what
 this environment would give: it listens for a moment, and stops again. In a Rails
 app, `bin/rails thruster:doctor` does this, and looks at more.
 
-      --json   For programs: one JSON object
-      --pid N  The running thrust with this process id
+      --json         For programs: one JSON object
+      --pid N        The running thrust with this process id
+      --environment  None that runs: what this environment would give
 
 Exit status: 0  nothing is wrong; there may be warnings
              1  something is wrong
@@ -31,17 +31,17 @@ Exit status: 0  nothing is wrong; there may be warnings
     read,
 );
 
-/// What the running thrust with this pid, or the one that is meant, tells of itself. `None` if none runs.
+/// What the running thrust that is meant tells of itself. `None` if none is, or none runs.
 ///
 /// # Errors
 ///
 /// If there is no answer.
-pub fn running(pid: Option<u32>) -> Result<Option<Running>, AskError> {
-    let configuration = match ask::ask(&Command::Config, pid, |_| ()) {
-        Ok(Outcome::Config(configuration)) => configuration,
-        Ok(_) => return Err(AskError::Stray),
-        Err(AskError::Discovery(DiscoveryError::NoneRunning)) => return Ok(None),
-        Err(error) => return Err(error),
+pub fn running(of: Subject) -> Result<Option<Running>, AskError> {
+    let Some(configuration) = ask::configuration(of)? else {
+        return Ok(None);
+    };
+    let Subject::Running(pid) = of else {
+        return Ok(None);
     };
     match ask::ask(&Command::Status, pid, |_| ())? {
         Outcome::Status(status) => Ok(Some(Running {
@@ -53,13 +53,17 @@ pub fn running(pid: Option<u32>) -> Result<Option<Running>, AskError> {
 }
 
 fn arguments() -> Vec<Arg> {
-    vec![flag("json", "For programs: one JSON object"), ask::pid_argument()]
+    vec![
+        flag("json", "For programs: one JSON object"),
+        ask::pid_argument(),
+        ask::environment_argument(),
+    ]
 }
 
 fn read(matches: &ArgMatches, options: Options) -> Result<Request, CliError> {
     Ok(Request::Examine {
-        options,
         json: matches.get_flag("json"),
-        pid: ask::pid(matches),
+        of: ask::subject(matches, &options),
+        options,
     })
 }

@@ -157,7 +157,7 @@ fn mistakes_are_explained_in_our_words() {
 
 #[test]
 fn a_reserved_word_that_is_not_built_says_so() {
-    for word in ["proxy", "cache", "certs", "doctor"] {
+    for word in ["proxy", "cache", "certs"] {
         let expected = format!("`thrust {word}` is not part of this version yet");
 
         assert_eq!(fault(&[word]), expected);
@@ -180,22 +180,22 @@ fn a_path_is_never_reserved_and_after_two_dashes_no_word_is() {
 #[test]
 fn a_program_of_a_reserved_name_is_offered() {
     let directory = tempfile::tempdir().unwrap();
-    let program = directory.path().join("doctor");
+    let program = directory.path().join("certs");
     std::fs::write(&program, "").unwrap();
     let path = std::env::join_paths(["relative".into(), directory.path().to_owned()]).unwrap();
     let fault = || {
-        parse(vec!["thrust".into(), "doctor".into()], Some(&path))
+        parse(vec!["thrust".into(), "certs".into()], Some(&path))
             .unwrap_err()
             .to_string()
     };
 
-    assert_eq!(fault(), "`thrust doctor` is not part of this version yet");
+    assert_eq!(fault(), "`thrust certs` is not part of this version yet");
 
     std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     assert_eq!(
         fault(),
         format!(
-            "`thrust doctor` is not part of this version yet; to run {}, write `thrust -- doctor`",
+            "`thrust certs` is not part of this version yet; to run {}, write `thrust -- certs`",
             program.display()
         )
     );
@@ -316,6 +316,6 @@ fn help_and_version_are_printed() {
     );
     assert_eq!(
         fault(&["help", "me"]),
-        "there is no help on \"me\"; there is on restart, status, config, help, completions"
+        "there is no help on \"me\"; there is on restart, status, config, doctor, help, completions"
     );
 }

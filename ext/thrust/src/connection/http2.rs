@@ -30,9 +30,10 @@ pub(crate) use self::flood::Abuse;
 use self::socket::{Io, Socket};
 use self::streams::{Flow, Open, Streams};
 use self::tasks::Tasks;
+use crate::body::Body;
 use crate::core::{Carries, Core, Counted, Timeouts};
 use crate::error::ProxyError;
-use crate::exchange::{Client, Request, Response};
+use crate::exchange::{Client, Request};
 use crate::http1::head::{HeadError, MAX_HEAD};
 use crate::stream::Stream;
 use crate::timer::{Stall, Timer};
@@ -121,7 +122,7 @@ async fn converse(
                     Ok(request) => pipeline.handle(request, &client).await,
                     Err(error) => pipeline.refuse(&error.into(), &client),
                 };
-                Ok::<_, Infallible>(send(response, timeouts.write, open))
+                Ok::<_, Infallible>(send(*response, timeouts.write, open))
             })
         }
     });
@@ -238,7 +239,11 @@ fn take(
 }
 
 /// Makes of an answer what hyper sends; the stream counts as open until that is dropped.
-fn send(mut response: Response, limit: Option<Duration>, mut open: Open) -> http::Response<Outgoing> {
+fn send(
+    mut response: http::Response<Body>,
+    limit: Option<Duration>,
+    mut open: Open,
+) -> http::Response<Outgoing> {
     if response.body().is_endless() {
         open.lasts();
     }
@@ -246,5 +251,5 @@ fn send(mut response: Response, limit: Option<Duration>, mut open: Open) -> http
         // Like the request's id.
         value.set_sensitive(true);
     }
-    (*response).map(|body| Outgoing::new(body, limit, open))
+    response.map(|body| Outgoing::new(body, limit, open))
 }

@@ -16,7 +16,10 @@ pub(super) fn all(running: &Running) -> Vec<Finding> {
     vec![
         Finding::ok(
             THRUST,
-            format!("thrust {} runs as process {}", status.version, status.pid),
+            format!(
+                "thrust {} runs as process {} in {}",
+                status.version, status.pid, status.directory
+            ),
         ),
         Finding::ok(PORTS, format!("it listens on {}", status.listening.join(", "))),
         target(running),

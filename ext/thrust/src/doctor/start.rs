@@ -1,5 +1,6 @@
 //! Whether a thrust would start here: its settings, and what it would listen on.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 
 use thrust_api::settings::{self, Rejection, Settings, Source, Warning};
@@ -31,10 +32,10 @@ pub(super) fn settings(read: Result<&Settings, &Rejection>) -> Vec<Finding> {
     findings.extend(missing_page(settings));
     if findings.is_empty() {
         let entries = settings.entries().iter();
-        let set = entries.filter(|entry| entry.source.name().is_some()).count();
+        let set: BTreeSet<_> = entries.filter_map(|entry| entry.source.name()).collect();
         findings.push(Finding::ok(
             SETTINGS,
-            format!("{set} are set here, and all of them can be read"),
+            format!("{} are set here, and all of them can be read", set.len()),
         ));
     }
     findings
