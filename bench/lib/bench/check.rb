@@ -26,11 +26,11 @@ module Bench
     private
 
     def compare_answers(peer)
-      expected = fetch(peer.app_url(@workload.path), :http1)
+      expected = @workload.file ? of_file(peer.file) : fetch(peer.app_url(@workload.path), :http1)
       got = fetch(peer.url(@workload), @workload.protocol)
       return if got == expected && got.status == "200"
 
-      raise Error, "#{@workload.name}: #{peer.name} answers with #{got}; the app with #{expected}"
+      raise Error, "#{@workload.name}: #{peer.name} answers with #{got}, and should with #{expected}"
     end
 
     def compare_headers(peer)
@@ -49,6 +49,10 @@ module Bench
         CURL_VERSIONS.fetch(protocol), *upload, url)
       status, length = facts.split(" ", 2)
       Answer.new(status:, length: length.to_s.strip, sha256: Digest::SHA256.file(body).hexdigest)
+    end
+
+    def of_file(path)
+      Answer.new(status: "200", length: File.size(path).to_s, sha256: Digest::SHA256.file(path).hexdigest)
     end
 
     def curl(*arguments)

@@ -27,7 +27,7 @@ module Bench
 
     def running? = @server.running?
 
-    def supports?(workload) = !workload.wrapped?
+    def supports?(workload) = !workload.wrapped? && !workload.file
 
     def url(workload) = "http://127.0.0.1:#{port_for(workload)}#{workload.path}"
 
@@ -42,6 +42,9 @@ module Bench
     # Request headers the app must have got through it.
     def forwarded_headers = %w[X-Forwarded-For X-Forwarded-Host X-Forwarded-Proto X-Request-Start X-Request-Id]
 
+    # What is to be sent, where that is a file; below `public`, in `files`.
+    def file = File.join(public, @workload.path.sub(%r{^/\w+/}, "/files/"))
+
     # One line a request; nil where nothing is logged.
     def log_path = @server.log_path
 
@@ -53,11 +56,25 @@ module Bench
       @cores = Host.cores(@threads)
       @directory = directory
       FileUtils.mkdir_p(directory)
+      write_file if workload.file
       @app_port = Host.free_port
       @port = Host.free_port
     end
 
     def port_for(_workload) = @port
+
+    # The directory of files that anybody may have.
+    def public = File.join(@directory, "public")
+
+    # Text whose period is a prime, as that of the app.
+    def write_file
+      FileUtils.mkdir_p(File.dirname(file))
+      period = Array.new(89) { (32 + _1).chr }.join
+      File.write(file, (period * (@workload.file / 89 + 1))[0, @workload.file]) unless File.exist?(file)
+    end
+
+    # What the app needs to know.
+    def app_env = @workload.file ? { "BENCH_FILES" => File.dirname(file) } : {}
 
     def spawn(*command, cores:, env: {}, log: File.basename(command.first), **)
       # No interrupt between start and list: nobody would stop it.
@@ -67,7 +84,7 @@ module Bench
     end
 
     def start_app
-      spawn(@app, cores: @cores.load, env: { "PORT" => @app_port.to_s })
+      spawn(@app, cores: @cores.load, env: { "PORT" => @app_port.to_s, **app_env })
         .wait_for("http://127.0.0.1:#{@app_port}/1k")
     end
   end

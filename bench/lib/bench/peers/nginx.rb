@@ -19,6 +19,8 @@ module Bench
         @tuned = tuned
       end
 
+      def supports?(workload) = !workload.wrapped?
+
       # The workers; the master does not touch requests.
       def pids = Usage.children(@server.pid)
 
@@ -38,7 +40,7 @@ module Bench
 
       def render
         ERB.new(File.read(TEMPLATE), trim_mode: "<>").result_with_hash(
-          threads: @threads, directory: @directory, log_path:, tuned: @tuned,
+          threads: @threads, directory: @directory, log_path:, tuned: @tuned, public:,
           app_port: @app_port, port: @port, h2_port: @h2_port
         )
       end

@@ -16,8 +16,8 @@ module Bench
         @original = original
       end
 
-      # The original cannot restart its app.
-      def supports?(workload) = !(@original && workload.restart?)
+      # The original cannot restart its app, and knows of no public files.
+      def supports?(workload) = !(@original && (workload.restart? || (workload.file && workload.public?)))
 
       # Seconds from exec until a connection is accepted, on any core. It is stopped again afterwards.
       def time_start(workload, directory)
@@ -56,7 +56,12 @@ module Bench
       def own_env
         shared = { "THRUSTER_HTTP_PORT" => @port.to_s, "THRUSTER_TARGET_PORT" => @app_port.to_s,
                    "THRUSTER_H2C_ENABLED" => "1" }
-        @original ? shared : shared.merge("THRUSTER_THREADS" => @threads.to_s)
+        shared = shared.merge(app_env)
+        return shared if @original
+
+        # Elsewhere the app answers all, as with the originals.
+        public_path = @workload.file && @workload.public? ? { "THRUSTER_PUBLIC_PATH" => public } : {}
+        shared.merge("THRUSTER_THREADS" => @threads.to_s, **public_path)
       end
     end
   end
