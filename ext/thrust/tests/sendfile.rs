@@ -178,6 +178,21 @@ fn ranges_that_are_long_are_right_to_the_byte() {
 }
 
 #[test]
+fn a_file_comes_through_a_unix_socket_too() {
+    let content = long();
+    let place = Place::with("video", &content);
+    let target = app(&place.path("video"), "");
+    let path = place.path("socket");
+    let _proxy = Launch::before(&target)
+        .env("THRUSTER_BIND", format!("unix:{path}"))
+        .start();
+
+    let answer = Wire::connect_unix(path.as_ref()).get("/");
+
+    assert!(answer.body == content, "{} bytes", answer.body.len());
+}
+
+#[test]
 fn conditions_are_judged_by_the_file() {
     let place = Place::with("page.txt", b"a file");
     let target = app(&place.path("page.txt"), "");

@@ -217,6 +217,25 @@ fn a_file_that_is_replaced_while_it_is_sent_is_sent_to_its_end() {
     assert_eq!(client.get(path.to_str().unwrap()).text(), "b");
 }
 
+#[test]
+fn a_client_that_takes_nothing_more_of_a_file_is_the_one_to_blame() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("file");
+    File::create(&path).unwrap().set_len(64 * MEGABYTE).unwrap();
+    let target = naming();
+    let proxy = Launch::before(&target)
+        .env("THRUSTER_HTTP_WRITE_TIMEOUT", "1")
+        .start();
+    let mut client = proxy.connect();
+    client.hold_little();
+
+    client.send(format!("GET {} HTTP/1.1\r\nHost: a\r\n\r\n", path.display()));
+
+    let line = proxy.wait_for_log("Request");
+    let error = line["error"].as_str().unwrap();
+    assert!(error.starts_with("the client took nothing more"), "{error}");
+}
+
 /// A gigabyte to each of so many clients.
 #[cfg(target_os = "linux")]
 const SLOW: usize = 50;

@@ -278,13 +278,22 @@ impl Writer<'_> {
         self.over = true;
     }
 
+    /// Whether there is anything that the client could take.
+    fn has_more(&mut self) -> bool {
+        #[cfg(target_os = "linux")]
+        if !self.over && self.body.kernel_run().is_some() {
+            return true;
+        }
+        !self.out.is_empty()
+    }
+
     /// Nothing moves; for how much longer?
     fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BodyError>> {
         self.stall.poll(&mut self.timer, cx).map(|limit| {
-            Err(if self.out.is_empty() {
-                BodyError::Stalled(limit)
-            } else {
+            Err(if self.has_more() {
                 BodyError::Untaken(limit)
+            } else {
+                BodyError::Stalled(limit)
             })
         })
     }

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::header::{self, HeaderMap, HeaderValue};
@@ -98,14 +98,16 @@ impl Library {
 
     /// The file that `path`, as a request has it, means.
     pub(crate) fn find(&self, path: &[u8]) -> Option<Arc<Found>> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.refresh();
-        if let Some(found) = kept.paths.get(path) {
-            return found.clone();
+        if let Some(found) = self.kept().lately(path) {
+            return found;
         }
         let found = self.look_up(path).map(Arc::new);
-        kept.keep(path, found.as_ref());
+        self.kept().keep(path, found.as_ref());
         found
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn look_up(&self, path: &[u8]) -> Option<Found> {
@@ -181,12 +183,15 @@ impl Variant {
 }
 
 impl Kept {
+    /// What was found for `path`, if it was looked for.
+    ///
     /// Forgets everything once a second: what is asked for again is found again, and only what is asked for keeps a
     /// descriptor.
-    fn refresh(&mut self) {
+    fn lately(&mut self, path: &[u8]) -> Option<Option<Arc<Found>>> {
         if self.since.elapsed() >= FRESH {
             self.clear();
         }
+        self.paths.get(path).cloned()
     }
 
     fn clear(&mut self) {
