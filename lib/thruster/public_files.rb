@@ -27,7 +27,8 @@ module Thruster
       files = @app.config.public_file_server
       {
         "public_path" => @app.paths["public"].first, "public_index" => files.index_name,
-        "public_headers" => (files.headers || {}).merge(of_https).presence
+        "public_headers" => (files.headers || {}).merge(of_https).presence,
+        "public_https_only" => @app.config.force_ssl && !assumes_https? || nil
       }
     end
 
@@ -50,6 +51,11 @@ module Thruster
 
         plain = ->(_env) { [ 200, {}, [] ] }
         ActionDispatch::SSL.new(plain, **@app.config.ssl_options).call(Rack::MockRequest.env_for("https://localhost/"))[1]
+      end
+
+      # For Rails every request has come by HTTPS then, whatever its fields say.
+      def assumes_https?
+        @app.config.respond_to?(:assume_ssl) && @app.config.assume_ssl
       end
 
       def strangers

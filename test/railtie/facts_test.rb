@@ -35,6 +35,14 @@ class FactsTest < ActiveSupport::TestCase
     assert_equal "cache-control: public\nstrict-transport-security: max-age=60", forced["public_headers"].downcase
   end
 
+  test "public files are sent by HTTPS only where Rails sends everybody there" do
+    forced, = settings_of { |config| config.force_ssl = true }
+    assumed, = settings_of { |config| config.force_ssl = config.assume_ssl = true }
+
+    assert_equal "on", forced["public_https_only"]
+    assert_nil assumed["public_https_only"]
+  end
+
   test "public files stay with Rails where Rails does not send them" do
     disabled, = settings_of { |config| config.public_file_server.enabled = false }
     deleted, = settings_of { |config| config.middleware.delete ActionDispatch::Static }

@@ -110,6 +110,8 @@ pub struct Config {
     pub public_index: String,
     /// Fields of every answer with a file from it.
     pub public_headers: Vec<Field>,
+    /// Whether only requests by HTTPS get one of them.
+    pub public_https_only: bool,
     /// The path below which names with a digest never change; may be empty.
     pub assets_prefix: String,
     /// The path that the app lives under; may be empty.
@@ -184,6 +186,7 @@ impl From<&Settings> for Config {
             public_path: unless_empty(settings.text(&settings::PUBLIC_PATH)).map(PathBuf::from),
             public_index: settings.text(&settings::PUBLIC_INDEX).to_owned(),
             public_headers: settings.fields(&settings::PUBLIC_HEADERS).to_vec(),
+            public_https_only: settings.switch(&settings::PUBLIC_HTTPS_ONLY),
             assets_prefix: settings.text(&settings::ASSETS_PREFIX).to_owned(),
             relative_url_root: settings.text(&settings::RELATIVE_URL_ROOT).to_owned(),
             metrics_port: settings.optional_port(&settings::METRICS_PORT),

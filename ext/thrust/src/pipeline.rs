@@ -69,7 +69,7 @@ impl Pipeline {
             return Ok(answer);
         }
         self.limits.apply(&mut request)?;
-        if let Some(file) = self.static_files.find(&request) {
+        if let Some(file) = self.static_files.find(&request, client, &self.options) {
             return Ok(file);
         }
         let asking = self.sendfile.announce(&mut request);

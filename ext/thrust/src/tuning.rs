@@ -14,7 +14,7 @@ use std::time::Duration;
 use http::HeaderValue;
 use serde::{Deserialize, Serialize};
 use thrust_api::message::{Configuration, Configured, Failure, FailureKind, Overridden, Push};
-use thrust_api::settings::{Settings, Source};
+use thrust_api::settings::{SendfileHeader, Settings, Source};
 
 use crate::config::Config;
 use crate::core::Core;
@@ -89,14 +89,17 @@ impl Held {
 
     /// What follows from it.
     pub(crate) fn config(&self) -> Config {
+        let config = Config::from(&self.settings);
         let announced = self.push.as_ref().is_some_and(|push| push.app.sendfile);
+        // Else the app would name files to us that we do not send.
+        let understood = config.x_sendfile_enabled && config.sendfile_header == SendfileHeader::XSendfile;
         Config {
-            sendfile_secret: announced.then(|| {
+            sendfile_secret: (announced && understood).then(|| {
                 let mut value = HeaderValue::from_str(&self.secret).expect("it is made of digits");
                 value.set_sensitive(true);
                 value
             }),
-            ..Config::from(&self.settings)
+            ..config
         }
     }
 }

@@ -104,6 +104,29 @@ fn where_public_files_are_and_what_is_said_of_them_follows_a_push() {
     assert_eq!(get("/shop/file.txt").text(), "GET /shop/file.txt ");
 }
 
+#[test]
+fn public_files_are_left_to_an_app_that_wants_https_unless_they_are_asked_for_by_it() {
+    let public = tempfile::tempdir().unwrap();
+    fs::write(public.path().join("file.txt"), "a file").unwrap();
+    let target = TestTarget::echoing();
+    let ask = |proto: &str, more: &[(&str, &str)]| {
+        let settings = [
+            &[("public_path", text(public.path())), ("public_https_only", "on")],
+            more,
+        ]
+        .concat();
+        let pushed = Pushed::before(&target, &settings);
+        let request = format!("GET /file.txt HTTP/1.1\r\nHost: a\r\n{proto}\r\n");
+        pushed.proxy.connect().ask(request).text()
+    };
+
+    assert_eq!(ask("", &[]), "GET /file.txt ");
+    assert_eq!(ask("X-Forwarded-Proto: http\r\n", &[]), "GET /file.txt ");
+    assert_eq!(ask("X-Forwarded-Proto: https\r\n", &[]), "a file");
+    let unbelieved = [("trusted_proxies", "none")];
+    assert_eq!(ask("X-Forwarded-Proto: https\r\n", &unbelieved), "GET /file.txt ");
+}
+
 /// An app that names a file in a place of its own.
 fn before_a_file() -> (TempDir, TestTarget) {
     let place = tempfile::tempdir().expect("a temporary directory");

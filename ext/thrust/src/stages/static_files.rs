@@ -7,8 +7,9 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use crate::body::Body;
 use crate::config::Config;
-use crate::exchange::{Request, Response, response};
+use crate::exchange::{Client, Request, Response, response};
 use crate::files::{self, Asking, Library, coding};
+use crate::upstream::Options;
 
 /// The app's public files.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub(crate) struct StaticFiles {
     library: Option<Library>,
     /// What paths begin with; empty, or from `/` on without a slash at the end.
     root: String,
+    /// Whether what came in the clear is left to the app.
+    https_only: bool,
 }
 
 impl StaticFiles {
@@ -37,16 +40,17 @@ impl StaticFiles {
         Self {
             library,
             root: config.relative_url_root.trim_end_matches('/').to_owned(),
+            https_only: config.public_https_only,
         }
     }
 
-    /// The answer, if the request is for a public file.
-    pub(crate) fn find(&self, request: &Request) -> Option<Response> {
+    /// The answer, if the request is for a public file. `options` say whether it came by HTTPS.
+    pub(crate) fn find(&self, request: &Request, client: &Client, options: &Options) -> Option<Response> {
         let library = self.library.as_ref()?;
         let is_plain = matches!(request.method, Method::GET | Method::HEAD)
             && request.upgrade.is_none()
             && request.body.is_over();
-        if !is_plain {
+        if !is_plain || (self.https_only && !options.is_https(&request.headers, client)) {
             return None;
         }
         let path = request.target.path().strip_prefix(self.root.as_bytes())?;

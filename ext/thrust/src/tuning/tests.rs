@@ -169,6 +169,22 @@ fn requests_carry_the_secret_only_to_an_app_that_has_said_that_it_knows_it() {
 }
 
 #[test]
+fn requests_carry_no_secret_while_what_it_asks_for_is_not_understood() {
+    for (name, text) in [
+        ("x_sendfile_enabled", "off"),
+        ("sendfile_header", "X-Accel-Redirect"),
+    ] {
+        let tuning = tuning(&[]);
+        let mut pushed = push(&[(name, text)]);
+        pushed.app.sendfile = true;
+
+        tuning.configure(1, 1, pushed).unwrap();
+
+        assert_eq!(tuning.held.borrow().config().sendfile_secret, None, "{name}");
+    }
+}
+
+#[test]
 fn what_the_next_image_refuses_of_another_version_is_left_out_but_not_the_secret() {
     let left = r#"{"push":{"settings":{"wings":"two"},"app":{"sendfile":true}},"secret":"00"}"#;
 

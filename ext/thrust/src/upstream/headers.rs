@@ -85,19 +85,29 @@ fn x_forwarded(out: &mut Vec<u8>, headers: &HeaderMap, host: &[u8], client: &Cli
     }
     list.end();
 
-    let given = |name| {
-        headers
-            .get(name)
-            .map(HeaderValue::as_bytes)
-            .filter(|value| believed && !value.is_empty())
-    };
-    let scheme: &[u8] = if client.secure { b"https" } else { b"http" };
-    encode::field(out, &X_FORWARDED_HOST, given(X_FORWARDED_HOST).unwrap_or(host));
-    encode::field(
-        out,
-        &X_FORWARDED_PROTO,
-        given(X_FORWARDED_PROTO).unwrap_or(scheme),
-    );
+    let given = headers
+        .get(X_FORWARDED_HOST)
+        .map(HeaderValue::as_bytes)
+        .filter(|value| believed && !value.is_empty());
+    encode::field(out, &X_FORWARDED_HOST, given.unwrap_or(host));
+    encode::field(out, &X_FORWARDED_PROTO, scheme(headers, client, believed));
+}
+
+/// By what a request came, as its client or a proxy before us says, if they are believed.
+fn scheme<'a>(headers: &'a HeaderMap, client: &Client, believed: bool) -> &'a [u8] {
+    let given = headers
+        .get(X_FORWARDED_PROTO)
+        .map(HeaderValue::as_bytes)
+        .filter(|value| believed && !value.is_empty());
+    given.unwrap_or(if client.secure { b"https" } else { b"http" })
+}
+
+impl Options {
+    /// Whether the app is told that this request came by HTTPS.
+    pub(crate) fn is_https(&self, headers: &HeaderMap, client: &Client) -> bool {
+        let belief = self.trusted_proxies.belief(self.forward_headers, client.peer);
+        scheme(headers, client, belief >= Belief::XForwarded).eq_ignore_ascii_case(b"https")
+    }
 }
 
 /// What came in `Forwarded` (RFC 7239), and behind it the peer, if it has an address.

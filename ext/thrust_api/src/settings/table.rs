@@ -476,6 +476,14 @@ pub static PUBLIC_HEADERS: Setting = Setting::ours(
     "Fields of every answer with a file from it, one on each line, such as Cache-Control: public, max-age=3600",
 );
 
+pub static PUBLIC_HTTPS_ONLY: Setting = Setting::ours(
+    "PUBLIC_HTTPS_ONLY",
+    Kind::Switch,
+    DefaultValue::Fixed("off"),
+    When::Live,
+    "Leave requests for them to the app that did not come by HTTPS; it sends their clients there",
+);
+
 pub static ASSETS_PREFIX: Setting = Setting::ours(
     "ASSETS_PREFIX",
     Kind::RequestPath,
@@ -549,7 +557,7 @@ pub static STORAGE_PATH: Setting = Setting::thruster(
 .not_built(SwitchedOnBy::Nothing);
 
 /// Every setting, in the order in which people meet them.
-pub static TABLE: [&Setting; 60] = [
+pub static TABLE: [&Setting; 61] = [
     &HTTP_PORT,
     &BIND,
     &TARGET_PORT,
@@ -602,6 +610,7 @@ pub static TABLE: [&Setting; 60] = [
     &PUBLIC_PATH,
     &PUBLIC_INDEX,
     &PUBLIC_HEADERS,
+    &PUBLIC_HTTPS_ONLY,
     &ASSETS_PREFIX,
     &RELATIVE_URL_ROOT,
     &TLS_DOMAIN,
