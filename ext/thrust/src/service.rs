@@ -188,9 +188,12 @@ impl Service {
         }
         *turns = next;
         let queue = next.map(|limits| Arc::new(Queue::new(limits)));
-        for upstream in &self.upstreams {
-            upstream.load().set_queue(queue.clone());
-        }
+        let upstreams = self.upstreams.iter();
+        let replaced: Vec<_> = upstreams
+            .filter_map(|upstream| upstream.load().set_queue(queue.clone()))
+            .collect();
+        // Only now: whoever finds it closed must find its successor, on any core.
+        replaced.iter().for_each(|queue| queue.close());
     }
 
     fn turns(&self) -> MutexGuard<'_, Option<QueueLimits>> {

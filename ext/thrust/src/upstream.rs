@@ -120,13 +120,10 @@ impl Upstream {
         self.end_waits();
     }
 
-    /// Gives requests that come from now on their turn by `queue`, and sends those there that wait; those under way are
-    /// not counted in it.
-    pub(crate) fn set_queue(&self, queue: Option<Arc<Queue>>) {
-        let before = self.pool.set_queue(queue);
-        if let Some(queue) = before {
-            queue.close();
-        }
+    /// Gives requests that come from now on their turn by `queue`; those under way are not counted in it. Returns the one
+    /// before: who waits there goes to the new one once that is closed.
+    pub(crate) fn set_queue(&self, queue: Option<Arc<Queue>>) -> Option<Arc<Queue>> {
+        self.pool.set_queue(queue)
     }
 
     /// Ends every wait for a turn: whoever waits is told [`Unanswered::Superseded`].

@@ -90,7 +90,7 @@ impl Queue {
     }
 
     /// Ends every wait, and lets nobody pass any more.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         self.permits.close();
     }
 
