@@ -4,8 +4,10 @@
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+
+use thrust_api::settings::{Kind, Value};
 
 use super::Supervisor;
 use super::generation::GEMFILE;
@@ -20,19 +22,17 @@ const GRACE: Duration = Duration::from_secs(10);
 impl Supervisor {
     /// Says once in the log that Rails never spoke, if the app has answered and it is expected to.
     pub(super) fn expect_settings(&self) {
-        let switched_off = env::var(SWITCH).is_ok_and(|text| matches!(&*text, "0" | "false" | "off"));
         let directory = self.plan.directory.clone().unwrap_or_default();
-        if self.tuning.spoken().load(Ordering::Relaxed)
-            || switched_off
+        let spoken = self.tuning.spoken();
+        if spoken.load(Ordering::Relaxed)
+            || env::var(SWITCH).is_ok_and(|text| is_off(&text))
             || !has_our_gem(&lock_file(&directory))
         {
             return;
         }
-        let (spoken, service) = (self.tuning.spoken(), self.service.clone());
+        let service = self.service.clone();
         tokio::spawn(async move {
-            service.answered().await;
-            tokio::time::sleep(GRACE).await;
-            if !spoken.load(Ordering::Relaxed) {
+            if stays_silent(service.answered(), &spoken).await {
                 tracing::warn!(
                     "The app answers, but Rails has not told its settings: let the Gemfile say gem \"thruster-rs\" \
                      without require: false, as bin/rails generate thruster:install does"
@@ -40,6 +40,18 @@ impl Supervisor {
             }
         });
     }
+}
+
+/// Returns once the app has had its time after `answered`: whether nothing was `spoken` until then.
+async fn stays_silent(answered: impl Future<Output = ()>, spoken: &AtomicBool) -> bool {
+    answered.await;
+    tokio::time::sleep(GRACE).await;
+    !spoken.load(Ordering::Relaxed)
+}
+
+/// Whether the switch says no, in any of the words that the gem takes for it.
+fn is_off(text: &str) -> bool {
+    Kind::Switch.parse(text) == Ok(Value::Switch(false))
 }
 
 /// The lock file of the Gemfile that Bundler uses.
@@ -65,7 +77,43 @@ fn has_our_gem(lock_file: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::future::ready;
+
+    use tokio::time::{Instant, sleep};
+
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_app_has_its_time_from_its_first_answer_on_before_it_is_called_silent() {
+        let (spoken, began) = (AtomicBool::new(false), Instant::now());
+
+        assert!(stays_silent(sleep(GRACE), &spoken).await);
+
+        assert!(began.elapsed() >= 2 * GRACE, "{:?}", began.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_app_that_speaks_within_its_time_is_not_silent() {
+        let spoken = AtomicBool::new(false);
+        let speaks = async {
+            sleep(GRACE / 2).await;
+            spoken.store(true, Ordering::Relaxed);
+        };
+
+        let (silent, ()) = tokio::join!(stays_silent(ready(()), &spoken), speaks);
+
+        assert!(!silent);
+    }
+
+    #[test]
+    fn the_switch_is_off_in_all_words_that_the_gem_takes() {
+        for text in ["0", "f", "false", "off", "OFF"] {
+            assert!(is_off(text), "{text}");
+        }
+        for text in ["", "1", "on", "true", "no"] {
+            assert!(!is_off(text), "{text}");
+        }
+    }
 
     #[test]
     fn a_lock_file_names_our_gem_with_its_version() {
