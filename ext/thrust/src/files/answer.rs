@@ -58,7 +58,12 @@ impl Asking {
 /// 13.2.1 and 14.2). An answer that has no body by its status is left alone.
 pub(crate) fn answer(response: &mut Response, file: OpenFile, path: &Arc<Path>, asking: &Asking) {
     let status = response.status();
-    if status.is_informational() || has_no_content(status) {
+    if status.is_informational() {
+        return;
+    }
+    if has_no_content(status) {
+        // It told of the body that is gone.
+        response.headers_mut().remove(header::CONTENT_LENGTH);
         return;
     }
     let size = file.size;
@@ -324,9 +329,13 @@ mod tests {
             assert!(!response.headers().contains_key(header::ETAG));
         }
         for status in [204, 205, 304] {
-            let (response, text) = answered(status, &[], Method::GET, &[]).await;
+            let (response, text) = answered(status, &[("content-length", "5")], Method::GET, &[]).await;
 
             assert_eq!((response.status().as_u16(), text.as_str()), (status, ""));
+            assert!(
+                !response.headers().contains_key(header::CONTENT_LENGTH),
+                "{status}"
+            );
         }
     }
 
