@@ -1,9 +1,11 @@
 //! What the app's settings change while we run: a push is checked as one unit, kept for its generation, and takes
 //! effect as a whole.
 //!
-//! What holds is always that of the generation in service. One that still boots is heard too, and its settings wait until
-//! requests go to it; one that was replaced is not. Until an app has pushed anything, and while it restarts, what held
-//! before holds.
+//! What holds is always that of the generation in service. One that still boots is heard too, and its settings wait
+//! until requests go to it; one that was replaced is not. Until an app has pushed anything, and while it restarts, what
+//! held before holds.
+
+mod held;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,103 +13,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http::HeaderValue;
-use serde::{Deserialize, Serialize};
 use thrust_api::message::{Configuration, Configured, Failure, FailureKind, Overridden, Push};
-use thrust_api::settings::{SendfileHeader, Settings, Source};
+use thrust_api::settings::{Settings, Source};
 
+pub(crate) use self::held::{Held, Left};
 use crate::config::Config;
 use crate::core::Core;
 use crate::log::Threshold;
 use crate::room::Room;
 use crate::service::Service;
-
-/// What holds: the settings, and where they come from.
-#[derive(Debug)]
-pub(crate) struct Held {
-    /// As they were read at the start, and what was pushed.
-    settings: Settings,
-    /// `None` until an app has pushed.
-    push: Option<Push>,
-    /// What the app knows requests of ours by.
-    secret: String,
-}
-
-/// What the next image of this process needs to know of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Left {
-    push: Option<Push>,
-    secret: String,
-}
-
-impl Held {
-    /// What holds at the start of a run with these settings; `left` is what another image of this process has left.
-    pub(crate) fn new(settings: &Settings, left: Option<Left>) -> Self {
-        let settings = settings.clone();
-        let Some(Left { push, secret }) = left else {
-            return Self {
-                settings,
-                push: None,
-                secret: secret(),
-            };
-        };
-        let pushed = push
-            .as_ref()
-            .map(|push| push.settings.clone())
-            .unwrap_or_default();
-        match settings.with_pushed(pushed) {
-            Ok(settings) => Self {
-                settings,
-                push,
-                secret,
-            },
-            // Of another version. The app cannot be asked for others, but it still knows the secret.
-            Err(rejection) => {
-                for fault in rejection.faults {
-                    tracing::error!(%fault, "Failed to keep the settings that the app has pushed");
-                }
-                let app = push.map(|push| push.app).unwrap_or_default();
-                Self {
-                    settings,
-                    push: Some(Push {
-                        app,
-                        ..Push::default()
-                    }),
-                    secret,
-                }
-            }
-        }
-    }
-
-    /// The same for what comes after us.
-    fn left(&self) -> Left {
-        Left {
-            push: self.push.clone(),
-            secret: self.secret.clone(),
-        }
-    }
-
-    /// What follows from it.
-    pub(crate) fn config(&self) -> Config {
-        let config = Config::from(&self.settings);
-        let announced = self.push.as_ref().is_some_and(|push| push.app.sendfile);
-        // Else the app would name files to us that we do not send.
-        let understood = config.x_sendfile_enabled && config.sendfile_header == SendfileHeader::XSendfile;
-        Config {
-            sendfile_secret: (announced && understood).then(|| {
-                let mut value = HeaderValue::from_str(&self.secret).expect("it is made of digits");
-                value.set_sensitive(true);
-                value
-            }),
-            ..config
-        }
-    }
-}
-
-/// A secret that nobody guesses.
-fn secret() -> String {
-    format!("{:032x}", rand::random::<u128>())
-}
 
 /// How long the supervisor waits for what.
 #[derive(Clone, Copy, Debug)]
@@ -278,8 +192,8 @@ impl Tuning {
         self.waits.set(Waits::from(&config));
     }
 
-    /// The names of the settings in `push` that are other ones than what generation `from` has pushed before, or whoever
-    /// is in service.
+    /// The names of the settings in `push` that are other ones than what generation `from` has pushed before, or
+    /// whoever is in service.
     fn changed(&self, from: u64, push: &Push) -> Vec<String> {
         let waiting = self.waiting.borrow();
         let held = self.held.borrow();

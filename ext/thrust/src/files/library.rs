@@ -1,33 +1,19 @@
 //! The files of a directory that anybody may have: found by the path of a request, described once, and kept at hand.
-//!
-//! What was found, and that nothing was found, is kept for a second, so that a file that was added, replaced or removed
-//! is noticed within one. A core keeps its own.
 
-use std::collections::HashMap;
+mod kept;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use http::header::{self, HeaderMap, HeaderValue};
-use tokio::time::Instant;
 
+use self::kept::Kept;
 use super::coding::Coding;
 use super::media_type;
 use super::names;
 use super::open::{FileError, OpenFile, open};
 use super::roots::Roots;
 use super::validators;
-
-/// How long what was found holds.
-const FRESH: Duration = Duration::from_secs(1);
-/// Paths that are kept.
-const PATHS: usize = 1024;
-/// A longer path is looked up each time.
-const PATH_LENGTH: usize = 512;
-/// Descriptors that are kept open.
-const DESCRIPTORS: usize = 128;
-/// Bytes of small files that are kept.
-const BYTES: u64 = 2 * 1024 * 1024;
 
 /// For what is told apart by its name.
 const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
@@ -67,15 +53,6 @@ pub(crate) struct Variant {
     pub(crate) headers: HeaderMap,
 }
 
-/// What was found lately.
-#[derive(Debug)]
-struct Kept {
-    since: Instant,
-    paths: HashMap<Box<[u8]>, Option<Arc<Found>>>,
-    descriptors: usize,
-    bytes: u64,
-}
-
 impl Library {
     /// The files of `directory`. `headers` are said of each; `assets` is the path, from `/` on, below which a name with
     /// a digest tells that a file never changes.
@@ -87,12 +64,7 @@ impl Library {
             index: index.to_owned(),
             headers,
             assets: (!assets.is_empty()).then(|| format!("{assets}/")),
-            kept: Mutex::new(Kept {
-                since: Instant::now(),
-                paths: HashMap::new(),
-                descriptors: 0,
-                bytes: 0,
-            }),
+            kept: Mutex::new(Kept::new()),
         }
     }
 
@@ -182,61 +154,21 @@ impl Variant {
     }
 }
 
-impl Kept {
-    /// What was found for `path`, if it was looked for.
-    ///
-    /// Forgets everything once a second: what is asked for again is found again, and only what is asked for keeps a
-    /// descriptor.
-    fn lately(&mut self, path: &[u8]) -> Option<Option<Arc<Found>>> {
-        if self.since.elapsed() >= FRESH {
-            self.clear();
-        }
-        self.paths.get(path).cloned()
-    }
-
-    fn clear(&mut self) {
-        self.since = Instant::now();
-        self.paths.clear();
-        self.descriptors = 0;
-        self.bytes = 0;
-    }
-
-    fn keep(&mut self, path: &[u8], found: Option<&Arc<Found>>) {
-        if path.len() > PATH_LENGTH {
-            return;
-        }
-        let variants = || found.iter().flat_map(|found| found.variants());
-        let descriptors = variants().filter(|variant| !variant.file.is_in_memory()).count();
-        let bytes: u64 = variants()
-            .filter(|variant| variant.file.is_in_memory())
-            .map(|variant| variant.file.size)
-            .sum();
-        let is_full = self.paths.len() >= PATHS
-            || self.descriptors + descriptors > DESCRIPTORS
-            || self.bytes + bytes > BYTES;
-        if is_full {
-            self.clear();
-        }
-        self.descriptors += descriptors;
-        self.bytes += bytes;
-        self.paths.insert(path.into(), found.cloned());
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
     use std::os::unix::fs::symlink;
 
+    use super::kept::FRESH;
     use super::*;
 
-    struct Place {
+    pub(super) struct Place {
         directory: tempfile::TempDir,
-        library: Library,
+        pub(super) library: Library,
     }
 
     impl Place {
-        fn with(files: &[&str]) -> Self {
+        pub(super) fn with(files: &[&str]) -> Self {
             let directory = tempfile::tempdir().unwrap();
             let library = Library::new(directory.path().to_owned(), "index", HeaderMap::new(), "/assets");
             let place = Self { directory, library };
@@ -250,7 +182,7 @@ mod tests {
             self.directory.path().join(name)
         }
 
-        fn write(&self, name: &str, content: &str) {
+        pub(super) fn write(&self, name: &str, content: &str) {
             fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
             fs::write(self.path(name), content).unwrap();
         }
@@ -311,33 +243,6 @@ mod tests {
             ["/old.txt", "/removed.txt", "/new.txt"].map(size),
             [Some(8), None, Some(5)]
         );
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_is_kept_is_bounded() {
-        let place = Place::with(&[]);
-        let long = "x".repeat(20_000);
-        let small = "x".repeat(16_000);
-        for number in 0..200 {
-            place.write(&format!("long-{number}.txt"), &long);
-            place.write(&format!("small-{number}.txt"), &small);
-        }
-
-        for number in 0..5000 {
-            for kind in ["long", "small"] {
-                place.library.find(format!("/{kind}-{number}.txt").as_bytes());
-            }
-        }
-        place
-            .library
-            .find(&[b"/".as_slice(), &[b'x'; PATH_LENGTH]].concat());
-
-        let kept = place.library.kept.lock().unwrap();
-        assert!(
-            kept.paths.len() <= PATHS && kept.descriptors <= DESCRIPTORS && kept.bytes <= BYTES,
-            "{kept:?}"
-        );
-        assert!(kept.paths.keys().all(|path| path.len() <= PATH_LENGTH));
     }
 
     #[tokio::test(start_paused = true)]
