@@ -103,7 +103,10 @@ mod tests {
 
     #[test]
     fn a_port_that_is_meant_for_somebody_else_is_refused_by_both_names() {
-        let port = &*socket::free_port().unwrap().to_string();
+        // At once, so that they are two.
+        let ports = [0; 2].map(|any| std::net::TcpListener::bind(("127.0.0.1", any)).unwrap());
+        let [port, http] = ports.map(|held| held.local_addr().unwrap().port().to_string());
+        let port = &*port;
         let (metrics, address) = (("THRUSTER_METRICS_PORT", port), format!("127.0.0.1:{port}"));
         let target = format!("http://localhost:{port}");
 
@@ -115,7 +118,7 @@ mod tests {
         ] {
             let mut settings = vec![metrics, (other, value)];
             if other.contains("TARGET") {
-                settings.push(("HTTP_PORT", "0"));
+                settings.push(("HTTP_PORT", &http));
             }
             let error = clash(&settings);
             assert!(
