@@ -2,7 +2,7 @@
 
 require_relative "errors"
 require_relative "setting_text"
-require_relative "settings_table"
+require_relative "settings"
 
 module Thruster
   # What an app wants of thrust: +config.thruster+. Every setting that may change while thrust runs is an attribute; one
@@ -14,8 +14,7 @@ module Thruster
     # Whether `assets:precompile` also writes compressed files. No setting of thrust's: only Ruby acts on it.
     attr_accessor :compress_assets
 
-    def initialize(table: SettingsTable.current)
-      @table = table
+    def initialize
       @values = {}
       @compress_assets = true
     end
@@ -38,20 +37,20 @@ module Thruster
 
     # Each setting that was set, with its value as text.
     def to_h
-      @values.to_h { |name, value| [ name, SettingText.new(@table[name]).of(value) ] }
+      @values.to_h { |name, value| [ name, SettingText.new(Settings.find(name)).of(value) ] }
     end
 
     private
       def row(name)
-        row = @table[name]
+        row = Settings.find(name)
         return row if row&.live?
 
         fault name, row ? "is needed before Rails runs; set #{row.variable} in the environment instead" : unknown(name)
       end
 
       def unknown(name)
-        nearest = @table.nearest(name)
-        "is not a setting; #{nearest ? "did you mean #{nearest}?" : "docs/configuration.md lists those there are"}"
+        nearest = Settings.nearest(name)
+        "is not a setting; #{nearest ? "did you mean #{nearest}?" : "`thrust config` lists those there are"}"
       end
 
       def fault(name, what)
@@ -72,7 +71,7 @@ module Thruster
       end
 
       def attribute?(name)
-        @table[name]&.live? || false
+        Settings.find(name)&.live? || false
       end
   end
 end

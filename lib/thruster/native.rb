@@ -8,7 +8,7 @@ module Thruster
   # The gem's extension. Everything else works without it, so it is loaded when somebody needs it, who says what for:
   # <tt>Native.needed_for("The compression of assets").compress(…)</tt>.
   #
-  # Once loaded it has the functions +settings+, +check+, +prometheus+ and +compress+; Settings, Metrics and Assets are
+  # Once loaded it has the functions +check+, +prometheus+ and +compress+; Settings, Metrics and Assets are
   # what to call.
   module Native
     NAME = "thruster_native"

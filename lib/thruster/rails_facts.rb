@@ -6,7 +6,7 @@ require_relative "puma_facts"
 require_relative "sendfile"
 require_relative "sendfile_roots"
 require_relative "setting_text"
-require_relative "settings_table"
+require_relative "settings"
 require_relative "version"
 
 module Thruster
@@ -64,7 +64,7 @@ module Thruster
       end
 
       def text_of(name, value)
-        SettingText.new(SettingsTable.current[name]).of(value)
+        SettingText.new(Settings.find(name)).of(value)
       rescue ConfigurationError => error
         unsayable.concat(error.faults)
         nil

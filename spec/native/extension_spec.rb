@@ -17,7 +17,7 @@ RSpec.describe "The extension", :native do
       rescue Thruster::Error => error
         puts error.message
       end
-      puts Thruster::Settings.table.size.positive?
+      p Thruster::Settings.check("debug" => "on")["debug"]
     RUBY
 
     expect(outcome.output).to eq(<<~OUTPUT)
@@ -39,7 +39,6 @@ RSpec.describe "The extension", :native do
       File.write(file = File.join(ENV["ROOT"], "a.js"), "var a;" * 500)
       Thruster::Native.needed_for("This")
       GC.stress = true
-      Thruster::Settings.table
       values = Thruster::Settings.check("trusted_proxies" => "private,10.0.0.0/8", "max_request_body" => "1MB")
       text = begin
         Thruster::Settings.check("max_request_body" => "lots", "log_requests" => "maybe")

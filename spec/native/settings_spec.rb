@@ -8,25 +8,6 @@ RSpec.describe Thruster::Settings, :native do
     error.faults
   end
 
-  it "has every row of docs/configuration.md, with what stands there" do
-    page = File.read(File.join(PROJECT, "docs/configuration.md"))
-    rows = page.scan(/^\| `(?:THRUSTER_)?([A-Z_0-9]+)` \| (.*?) \| .*? \| (start|live) \| (.*?) \|$/)
-
-    table = described_class.table.map { [ _1.name.upcase, _1.kind, _1.when.to_s, _1.help ] }
-
-    expect(table).to eq(rows.map { |row| row.map { _1.gsub("\\|", "|") } })
-  end
-
-  it "finds a row by its name" do
-    row = described_class.find(:max_request_body)
-
-    expect(row).to have_attributes(variable: "THRUSTER_MAX_REQUEST_BODY", option: "--max-request-body", kind: "SIZE",
-      default: "0", when: :live, live?: true, built: true, secret: false)
-    expect(described_class.find("http_port")).to have_attributes(when: :start, live?: false)
-    expect(described_class.find("eab_hmac_key").secret).to be(true)
-    expect(described_class.find("flux_capacitor")).to be_nil
-  end
-
   it "reads texts as the proxy does" do
     values = described_class.check("max_request_body" => "64MB", http_read_timeout: "1500ms", http_idle_timeout: "-1",
       log_requests: "off", trusted_proxies: "private, 10.0.0.0/8", sendfile_header: "x-accel-redirect")
@@ -49,6 +30,13 @@ RSpec.describe Thruster::Settings, :native do
   it "makes one message of all faults" do
     expect { described_class.check("max_request_body" => "lots", "log_requests" => "maybe") }
       .to raise_error(Thruster::ConfigurationError, /\Alog_requests is "maybe".*\nmax_request_body is "lots"/)
+  end
+
+  it "says of a name what config.thruster says of it" do
+    %w[http_port log_request flux_capacitor].each do |name|
+      expect { Thruster::Configuration.new[name] = "1" }
+        .to raise_error(Thruster::ConfigurationError, "config.thruster.#{faults(name => "1").first[:message]}")
+    end
   end
 
   it "refuses what is no text with Ruby's own error" do

@@ -25,10 +25,10 @@ RSpec.describe "The precompiled gem" do
 
     outcome = home.ruby(<<~RUBY, assets)
       Thruster::Assets.new(ARGV[0]).compress { |result| puts result.outcome }
-      puts Thruster::Settings.table.size, Thruster::Native.singleton_methods(false).include?(:panic)
+      p Thruster::Settings.check("debug" => "on"), Thruster::Native.singleton_methods(false).include?(:panic)
     RUBY
 
-    expect(outcome.output.lines(chomp: true)).to match([ "written", "written", "written", /\A[1-9]\d+\z/, "false" ]), outcome.errors
+    expect(outcome.output.lines(chomp: true)).to eq([ "written", "written", "written", { "debug" => true }.inspect, "false" ]), outcome.errors
   end
 
   it "runs also without an extension for the Ruby that is there, and says what is missing" do
@@ -36,7 +36,7 @@ RSpec.describe "The precompiled gem" do
     FileUtils.rm_r Dir[File.join(home.installed, "lib/thruster/[0-9]*")]
 
     expect(home.thrust("--version").output).to include(Thruster::VERSION)
-    expect(home.ruby("Thruster::Settings.table").errors).to include("This gem brings none for Ruby #{RUBY_VERSION}")
+    expect(home.ruby("Thruster::Settings.check({})").errors).to include("This gem brings none for Ruby #{RUBY_VERSION}")
   end
 
   it "brings one binary of at most 10 MB and one extension of at most 6 MB, and no sources" do

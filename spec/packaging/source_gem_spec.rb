@@ -25,7 +25,7 @@ RSpec.describe "The gem of the ruby platform" do
 
     expect(version.output).to include(Thruster::VERSION)
     expect(child.status.exitstatus).to eq(9)
-    expect(home.ruby("p Thruster::Settings.table.size, Thruster::Native.available?").output).to match(/\A\d+\ntrue\n\z/)
+    expect(home.ruby('puts Thruster::Settings.check("target_queue" => "7").values').output).to eq("7\n")
     expect(Dir[File.join(home.installed, "ext/*/{target,built}")]).to be_empty
   end
 
@@ -51,7 +51,7 @@ RSpec.describe "The gem of the ruby platform" do
     expect(home.install(Packaged.source, cargo:).status).to be_success
 
     expect(home.thrust("--version").output).to eq("built\n")
-    expect(home.ruby("Thruster::Settings.table", cargo:).errors).to include("libclang").and include("`THRUSTER_BUILD=1 gem pristine thruster-rs --extensions`")
+    expect(home.ruby("Thruster::Settings.check({})", cargo:).errors).to include("libclang").and include("`THRUSTER_BUILD=1 gem pristine thruster-rs --extensions`")
   end
 
   it "installs also when cargo fails, and then says how to see why" do

@@ -18,7 +18,7 @@ RSpec.describe "The extension" do
   end
 
   def message(**options)
-    ruby("begin; Thruster::Settings.table; rescue Thruster::NativeMissing => error; puts error.message; end", **options).output
+    ruby("begin; Thruster::Settings.check({}); rescue Thruster::NativeMissing => error; puts error.message; end", **options).output
   end
 
   it "is not needed to load the gem" do
@@ -40,7 +40,7 @@ RSpec.describe "The extension" do
     gem_with "ext/thrust/extconf.rb"
     cargo = File.dirname(write_program(File.join(@root, "bin/cargo"), ""))
 
-    expect(message).to match(/\AThe table of settings needs the extension of thruster-rs, which is not there. .* takes Rust 1\.95 or later .*libclang.*Run `THRUSTER_BUILD=1 gem pristine thruster-rs --extensions`/)
+    expect(message).to match(/\AThe check of settings needs the extension of thruster-rs, which is not there. .* takes Rust 1\.95 or later .*libclang.*Run `THRUSTER_BUILD=1 gem pristine thruster-rs --extensions`/)
     expect(message(path: cargo)).to match(/takes the headers of Ruby, libclang/).and not_include("rustup")
   end
 

@@ -36,7 +36,7 @@ class InstallGeneratorTest < GeneratorTest
     run_generator
 
     text = read("config/initializers/thruster.rb")
-    assert_equal Thruster::SettingsTable.current.live.select(&:built?).map(&:name), text.scan(/^  # config\.thruster\.(\w+) = /).flatten
+    assert_equal Thruster::Settings.live.select(&:built?).map(&:name), text.scan(/^  # config\.thruster\.(\w+) = /).flatten
     assert_equal %w[Rails.application.configure end], text.lines.grep_v(/^\s*(#|$)/).map { _1[/\S+/] }
   end
 
@@ -48,7 +48,7 @@ class InstallGeneratorTest < GeneratorTest
       configuration.public_send("#{name}=", eval(value))
     end
 
-    defaults = Thruster::SettingsTable.current.live.select(&:built?).to_h { [ _1.name, _1.default[/\A(?:(?!, or ).)*/] ] }
+    defaults = Thruster::Settings.live.select(&:built?).to_h { [ _1.name, _1.default[/\A(?:(?!, or ).)*/] ] }
     assert_equal defaults, configuration.to_h
   end
 

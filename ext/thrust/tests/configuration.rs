@@ -157,12 +157,14 @@ fn the_gem_has_the_table_of_settings() {
 /// A setting as the gem reads it: under the name by which Rails sets it.
 fn row(setting: &Setting) -> String {
     serde_json::json!({
-        "name": setting.name.to_ascii_lowercase(),
-        "variable": variable(setting),
+        "name": setting.pushed_name(),
+        "variable": setting.variable(),
+        "option": format!("--{}", setting.option()),
         "kind": setting.kind.placeholder(),
         "default": setting.default.describe(),
         "when": when(setting),
         "built": setting.is_built(),
+        "secret": setting.secret,
         "help": setting.help,
     })
     .to_string()

@@ -19,7 +19,6 @@ fn init(ruby: &Ruby) -> Result<(), Error> {
     let thruster: RModule = ruby.class_object().const_get("Thruster")?;
     let native: RModule = thruster.const_get("Native")?;
 
-    native.define_singleton_method("settings", function!(settings::table, 0))?;
     native.define_singleton_method("check", function!(settings::check, 1))?;
     native.define_singleton_method("prometheus", function!(metrics::text, 1))?;
     native.define_singleton_method("compress", function!(compress::compress, 2))?;

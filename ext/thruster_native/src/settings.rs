@@ -1,27 +1,12 @@
-//! The settings table and its checks, as Ruby sees them.
+//! The checks of settings, as Ruby sees them. The table itself is data: Ruby has it as lib/thruster/settings.json.
 
 use std::collections::{BTreeMap, HashMap};
 
-use magnus::{Error, IntoValue as _, RArray, RHash, Ruby, Symbol, Value, prelude::*};
+use magnus::{Error, IntoValue as _, RHash, Ruby, Value, prelude::*};
 use serde_json::Value as Json;
-use thrust_api::settings::{Rejection, Setting, Settings, TABLE, When, Written};
+use thrust_api::settings::{Rejection, Settings, Written};
 
 use crate::errors::{configuration, error, guarded};
-
-/// Every row of the table, each a hash.
-///
-/// # Errors
-///
-/// Ruby's own, when it has no memory left.
-pub(crate) fn table(ruby: &Ruby) -> Result<RArray, Error> {
-    guarded(ruby, || {
-        let rows = ruby.ary_new_capa(TABLE.len());
-        for setting in TABLE {
-            rows.push(row(ruby, setting)?)?;
-        }
-        Ok(rows)
-    })
-}
 
 /// Checks what an app would push; the same names with the values that the texts stand for: bytes and seconds as
 /// numbers, switches as true and false, lists as arrays, nil for none.
@@ -61,26 +46,6 @@ fn rejected(ruby: &Ruby, rejection: &Rejection) -> Result<Error, Error> {
         faults.push(hash)?;
     }
     Ok(configuration(ruby, faults))
-}
-
-fn row(ruby: &Ruby, setting: &Setting) -> Result<RHash, Error> {
-    let row = ruby.hash_new();
-    let set = |key: &str, value: Value| row.aset(ruby.to_symbol(key), value);
-    let when: Symbol = match setting.when {
-        When::Start => ruby.to_symbol("start"),
-        When::Live => ruby.to_symbol("live"),
-    };
-
-    set("name", setting.pushed_name().into_value_with(ruby))?;
-    set("variable", setting.variable().into_value_with(ruby))?;
-    set("option", format!("--{}", setting.option()).into_value_with(ruby))?;
-    set("kind", setting.kind.placeholder().into_value_with(ruby))?;
-    set("default", setting.default.describe().into_value_with(ruby))?;
-    set("when", when.into_value_with(ruby))?;
-    set("help", setting.help.into_value_with(ruby))?;
-    set("built", setting.is_built().into_value_with(ruby))?;
-    set("secret", setting.secret.into_value_with(ruby))?;
-    Ok(row)
 }
 
 fn from_json(ruby: &Ruby, json: Json) -> Result<Value, Error> {

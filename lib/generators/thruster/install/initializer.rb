@@ -1,6 +1,6 @@
 # frozen_string_literal: true
 
-require "thruster/settings_table"
+require "thruster/settings"
 
 module Thruster
   module Generators
@@ -21,7 +21,7 @@ module Thruster
 
       private
         def settings
-          SettingsTable.current.live.select(&:built?)
+          Settings.live.select(&:built?)
         end
 
         def comment(setting)
