@@ -70,7 +70,9 @@ class DoctorFilesTest < DoctorTest
   end
 
   test "what thrust is told not to send is Puma's" do
-    assert_sound examine(CHECK, settings: { "x_sendfile_enabled" => false })
+    [ { settings: { "x_sendfile_enabled" => false } }, { pushed: { "x_sendfile_enabled" => "off" } } ].each do |given|
+      assert_equal "X_SENDFILE_ENABLED is off: Puma sends the files", examine(CHECK, **given).sole.what
+    end
   end
 
   test "assets that are not compiled are a warning in production only" do

@@ -34,6 +34,8 @@ class DoctorProxiesTest < DoctorTest
 
     assert_found :error, /force_ssl/, off
     assert_found :error, /force_ssl/, none
+    assert_found :error, /force_ssl/, examine(CHECK, config: { force_ssl: true }, pushed: { "forward_headers" => "off" })
+    assert_found :error, /force_ssl/, examine(CHECK, config: { force_ssl: true }, pushed: { "trusted_proxies" => "none" })
   end
 
   test "force_ssl is none where TLS is assumed or thrust speaks it" do

@@ -69,11 +69,11 @@ class DoctorPumaTest < DoctorTest
   test "an upload that Puma gives up before thrust does is a warning" do
     patient = examine(Thruster::Doctor::Timeouts, settings: { "http_read_timeout" => 90 })
     pushed = examine(Thruster::Doctor::Timeouts, pushed: { "http_read_timeout" => "2m" })
-    endless = examine(Thruster::Doctor::Timeouts, settings: { "http_read_timeout" => 0 })
-    longer = examine(Thruster::Doctor::Timeouts, settings: { "http_read_timeout" => 10 })
+    endless = examine(Thruster::Doctor::Timeouts, settings: { "http_read_timeout" => nil })
+    shorter = examine(Thruster::Doctor::Timeouts, settings: { "http_read_timeout" => 10 })
 
     [ patient, pushed, endless ].each { assert_found :warning, /first_data_timeout/, _1 }
-    assert_sound longer
+    assert_sound shorter
   end
 
   test "a config/puma.rb that fails is a finding, and the other checks go on" do

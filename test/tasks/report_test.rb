@@ -60,8 +60,18 @@ class ReportTest < DoctorTest
     settings = Thruster::EffectiveSettings.new(answer, pushed: { "http_read_timeout" => "5s", "trusted_proxies" => "none" })
 
     assert_equal [ 90, "environment" ], settings.find { _1.name == "http_read_timeout" }.then { [ _1.value, _1.source ] }
-    assert_equal [ "none", "rails" ], settings.find { _1.name == "trusted_proxies" }.then { [ _1.value, _1.source ] }
+    assert_equal [ [], "none", "rails" ], settings.find { _1.name == "trusted_proxies" }.then { [ _1.value, _1.text, _1.source ] }
     assert_equal "default", settings.find { _1.name == "http_port" }.source
+  end
+
+  test "what Rails would push is data as thrust would have it" do
+    texts = { "http_read_timeout" => %w[90 1500ms 1m30s 0 -1], "forward_headers" => %w[off T], "sendfile_roots" => [ "", "/a, /b" ],
+      "public_index" => [ "start" ] }
+
+    values = texts.to_h { |name, all| [ name, all.map { pushed(name, _1) } ] }
+
+    assert_equal({ "http_read_timeout" => [ 90, 1.5, 90, nil, nil ], "forward_headers" => [ false, true ],
+      "sendfile_roots" => [ [], %w[/a /b] ], "public_index" => [ "start" ] }, values)
   end
 
   test "a running thrust knows better what it has than this process does" do
@@ -69,4 +79,10 @@ class ReportTest < DoctorTest
 
     assert_equal 80, settings["http_port"]
   end
+
+  private
+    def pushed(name, text)
+      rows = [ row(name, "default", "default") ]
+      Thruster::EffectiveSettings.new({ "settings" => rows }, pushed: { name => text })[name]
+    end
 end

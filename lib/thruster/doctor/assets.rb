@@ -60,7 +60,7 @@ module Thruster
               change: 'set config.public_file_server.headers = { "cache-control" => "public, max-age=31536000, immutable" }'
           elsif response["Content-Encoding"].nil? && SIBLINGS.any? { File.exist?(File.join(directory, "#{asset}.#{_1}")) }
             warning "#{path} comes plain though a compressed file lies beside it",
-              why: "thrust does not serve public/: Rails does", change: "see PUBLIC_PATH in `bin/rails thruster:config`"
+              why: "thrust does not serve public/: Rails does", change: "see public_path in `bin/rails thruster:config`"
           end
         end
 

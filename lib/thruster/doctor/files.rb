@@ -59,8 +59,7 @@ module Thruster
 
         # Where thrust may send files from; nowhere in particular is everywhere.
         def roots
-          value = subject.settings["sendfile_roots"]
-          value.is_a?(String) ? value.split(",") : Array(value)
+          Array(subject.settings["sendfile_roots"])
         end
 
         def outside

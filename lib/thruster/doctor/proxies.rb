@@ -50,7 +50,7 @@ module Thruster
         end
 
         def dropped?
-          settings["forward_headers"] == false || networks.include?("none") || (settings.given?("trusted_proxies") && networks.empty?)
+          settings["forward_headers"] == false || (settings.given?("trusted_proxies") && networks.empty?)
         end
 
         def dropping
@@ -61,10 +61,8 @@ module Thruster
           subject.config.respond_to?(:assume_ssl) && subject.config.assume_ssl
         end
 
-        # `thrust config` has a list, Rails and the environment have it as text.
         def networks
-          value = settings["trusted_proxies"] || "private"
-          (value.is_a?(String) ? value.split(",") : Array(value)).map { _1.to_s.strip }.reject(&:empty?)
+          settings.fetch("trusted_proxies", [ "private" ])
         end
 
         def rails_networks
@@ -83,7 +81,7 @@ module Thruster
         end
 
         def source
-          settings.find { _1.name == "trusted_proxies" }&.source
+          settings.source("trusted_proxies")
         end
 
         def settings

@@ -32,20 +32,13 @@ module Thruster
 
         def first_data
           patience = subject.puma.first_data_timeout
-          ours = seconds(subject.settings["http_read_timeout"] || 30)
+          ours = subject.settings.fetch("http_read_timeout", 30) || Float::INFINITY
           return ok("Puma waits #{patience} s for the next piece of a request, thrust no longer") if ours <= patience
 
           warning "Puma gives a request up after #{patience} s without a piece of it (first_data_timeout)",
             why: "thrust waits #{ours.infinite? ? "without a limit" : "#{ours.to_i} s"} for its client, who then gets " \
               "Puma's error in the middle of an upload",
             change: "raise first_data_timeout in config/puma.rb, or lower HTTP_READ_TIMEOUT"
-        end
-
-        # As `thrust config` tells them, or as they are written; none is no limit.
-        def seconds(value)
-          number = value.to_s[/\A-?[\d.]+/].to_f
-          number *= 60 if value.to_s.match?(/\A[\d.]+m/)
-          number.positive? ? number : Float::INFINITY
         end
     end
   end
