@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require_relative "native"
+require_relative "switch"
 
 module Thruster
   # The files of a directory that are worth compressing, and their compressed siblings: <tt>app.js.br</tt>,
@@ -23,7 +24,6 @@ module Thruster
 
     # Switches off that assets are compressed after they are made, as <tt>config.thruster.compress_assets = false</tt> does.
     VARIABLE = "THRUSTER_COMPRESS_ASSETS_ENABLED"
-    OFF = %w[0 f false off].freeze
 
     # Where the assets of a Rails application lie.
     def self.of(application)
@@ -32,7 +32,7 @@ module Thruster
 
     # Whether they are to be compressed whenever they are made.
     def self.wanted?(application, environment: ENV)
-      return false if OFF.include?(environment[VARIABLE].to_s.downcase)
+      return false if Switch.off?(VARIABLE, environment)
 
       options = application.config.thruster if application.config.respond_to?(:thruster)
       !options.respond_to?(:compress_assets) || options.compress_assets != false

@@ -36,6 +36,11 @@ module Thruster
       facts.app
     end
 
+    # What Rails has and thrust is not told, one sentence each.
+    def notes
+      facts.notes
+    end
+
     # Tells it, if that has not been done. Raises ConfigurationError if config.thruster has what thrust does not take.
     def deliver
       @mutex.synchronize { tell unless @settled }
@@ -132,7 +137,7 @@ module Thruster
 
         overridden = Array(answer[:overridden]).select { wanted.key?(_1[:setting]) }
         [
-          "told thrust #{changed.join(", ")}", *facts.notes,
+          "told thrust #{changed.join(", ")}", *notes,
           *overridden.map { "#{_1[:source]} wins over config.thruster.#{_1[:setting]}" }
         ].each { logger&.info("Thruster: #{_1}") }
       end

@@ -83,7 +83,7 @@ module Thruster
           "assets_prefix" => (config.assets.prefix if config.respond_to?(:assets)),
           "relative_url_root" => config.relative_url_root.presence,
           "sendfile_roots" => SendfileRoots.new(@app).to_a,
-          "sendfile_header" => (header_of_rails if Sendfile::HEADERS.include?(header_of_rails))
+          "sendfile_header" => (header_of_rails if Sendfile.understood?(header_of_rails))
         }
       end
 

@@ -4,6 +4,7 @@ require_relative "configuration"
 require_relative "middleware"
 require_relative "push"
 require_relative "server_process"
+require_relative "switch"
 
 module Thruster
   # Lets Rails and the thrust above it agree by themselves; docs/rails.md tells when and about what.
@@ -15,7 +16,7 @@ module Thruster
 
     class << self
       def enabled?(environment = ENV)
-        !%w[0 f false off].include?(environment[SWITCH].to_s.downcase)
+        !Switch.off?(SWITCH, environment)
       end
     end
 

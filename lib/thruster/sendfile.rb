@@ -17,6 +17,11 @@ module Thruster
     # With it, releases of Rack before 3.1.18 name any file that anybody asks for.
     TYPE = "HTTP_X_SENDFILE_TYPE"
 
+    # Whether thrust understands this one.
+    def self.understood?(header)
+      HEADERS.any? { _1.casecmp?(header.to_s) }
+    end
+
     # Without roots, every file may be sent. Below the paths of `files` there is nothing but files.
     def initialize(roots, files: [])
       @roots = roots

@@ -43,6 +43,16 @@ class DockerfileGeneratorTest < GeneratorTest
     assert_no_match(/add-platform/, output)
   end
 
+  test "what the image needs is seen in the Gemfile where there is no Gemfile.lock" do
+    write "Gemfile", %(gem "propshaft"\n# gem "bootsnap"\ngem("pg", "~> 1.5")\n)
+
+    run_generator
+
+    assert_match(/libjemalloc2 postgresql-client/, read("Dockerfile"))
+    assert_match(/assets:precompile$/, read("Dockerfile"))
+    assert_no_match(/bootsnap/, read("Dockerfile"))
+  end
+
   test "an app without a database or assets gets a Dockerfile without them" do
     write "Gemfile.lock", "GEM\n  specs:\n    rails (8.0.0)\n\nPLATFORMS\n  arm64-darwin\n"
 

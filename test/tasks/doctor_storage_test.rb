@@ -14,6 +14,15 @@ class DoctorStorageTest < DoctorTest
     assert_sound on_volume
   end
 
+  test "uploads are found before Active Storage has read its file" do
+    write "config/storage.yml", "local: { service: Disk, root: storage }\n"
+    unread = { active_storage: OpenStruct.new(service: :local) }
+
+    findings = examine(CHECK, config: unread, mounts: mounts("/" => "overlay"))
+
+    assert_found :warning, "Active Storage (local) lies in the container's own layer: #{real}/storage", findings
+  end
+
   test "a volume of a similar name is another one" do
     findings = examine(CHECK, config: active_storage, mounts: mounts("/" => "overlay", "#{real}/stor" => "ext4"))
 

@@ -2,13 +2,12 @@
 
 require "net/http"
 require_relative "check"
+require_relative "../assets"
 
 module Thruster
   class Doctor
     # Whether a digested asset is there, small, and kept by browsers.
     class Assets < Check
-      DIGESTED = /-\h{7,128}(?:\.digested)?\.(?:css|js)\z/
-      SIBLINGS = %w[br zst gz].freeze
       COMPRESS = "run `bin/rails thruster:assets:compress`, which `assets:precompile` does by itself"
       PATIENCE = 5
 
@@ -29,15 +28,19 @@ module Thruster
 
         # The largest one gains most.
         def asset
-          @asset ||= Dir.glob("**/*", base: directory).grep(DIGESTED).max_by { File.size(File.join(directory, _1)) }
+          @asset ||= Dir.glob("**/*.{css,js}", base: directory).grep(Thruster::Assets::DIGESTED)
+            .max_by { File.size(File.join(directory, _1)) }
         end
 
         def siblings
-          found = SIBLINGS.select { File.exist?(File.join(directory, "#{asset}.#{_1}")) }
-          return ok("#{asset} is there compressed: #{found.join(", ")}") if found.any?
+          return ok("#{asset} is there compressed: #{encodings.join(", ")}") if encodings.any?
 
           warning "#{asset} has no compressed file beside it", change: COMPRESS,
             why: "it goes to every new visitor at its full size"
+        end
+
+        def encodings
+          Thruster::Assets::ENCODINGS.select { File.exist?(File.join(directory, "#{asset}.#{_1}")) }
         end
 
         def served
@@ -58,7 +61,7 @@ module Thruster
             warning "#{path} comes with #{response["Cache-Control"] ? "Cache-Control: #{response["Cache-Control"]}" : "no Cache-Control"}",
               why: "browsers ask for it again and again, though its name changes with its content",
               change: 'set config.public_file_server.headers = { "cache-control" => "public, max-age=31536000, immutable" }'
-          elsif response["Content-Encoding"].nil? && SIBLINGS.any? { File.exist?(File.join(directory, "#{asset}.#{_1}")) }
+          elsif response["Content-Encoding"].nil? && encodings.any?
             warning "#{path} comes plain though a compressed file lies beside it",
               why: "thrust does not serve public/: Rails does", change: "see public_path in `bin/rails thruster:config`"
           end
@@ -70,15 +73,11 @@ module Thruster
         end
 
         def path
-          "#{subject.config.relative_url_root}#{prefix}/#{asset}"
-        end
-
-        def prefix
-          "/#{subject.config.assets.prefix.to_s.delete_prefix("/")}"
+          File.join(subject.config.relative_url_root.to_s, "/", subject.config.assets.prefix, asset)
         end
 
         def directory
-          File.join(subject.app.paths["public"].first, prefix)
+          Thruster::Assets.of(subject.app)
         end
     end
   end

@@ -2,13 +2,12 @@
 
 require_relative "check"
 require_relative "probe"
+require_relative "../sendfile"
 
 module Thruster
   class Doctor
     # Whether thrust sends the files that the app answers with, so that Puma need not.
     class Files < Check
-      # Field names that thrust understands, beside those that it does not and Rails does.
-      KNOWN = %w[x-sendfile x-accel-redirect].freeze
       REMOVE = "remove config.action_dispatch.x_sendfile_header: thrust and Rails agree without it"
 
       def self.title
@@ -30,7 +29,7 @@ module Thruster
 
         # The app sends the header by itself, whoever asks.
         def chosen
-          if !KNOWN.include?(header.downcase)
+          if !Sendfile.understood?(header)
             error "Rails answers files with #{header}, which thrust does not know", change: REMOVE,
               why: "the header goes to the client, with nothing behind it"
           elsif subject.settings["x_sendfile_enabled"] == false

@@ -11,8 +11,8 @@ module Thruster
       # A path that no app has: the answer comes from here.
       PATH = "/thruster-doctor-asks-for-a-file"
 
-      # Stands for a thrust that was told about the app.
-      Told = Struct.new(:sendfile) do
+      # A Push in whose place thrust has been told about the app.
+      Pushed = Struct.new(:sendfile) do
         def deliver_late
         end
 
@@ -36,7 +36,7 @@ module Thruster
       # Whether the answer names the file to thrust, and leaves the sending to it.
       def named?(file)
         stack = @subject.config.middleware.build(->(_env) { answer(file) })
-        _, headers, body = quietly { Middleware.new(stack, Told.new(Sendfile.new(@roots))).call(request) }
+        _, headers, body = quietly { Middleware.new(stack, Pushed.new(Sendfile.new(@roots))).call(request) }
         headers[Sendfile::HEADER] == file
       ensure
         body.close if body.respond_to?(:close)

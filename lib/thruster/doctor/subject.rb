@@ -2,6 +2,7 @@
 
 require_relative "../command_line"
 require_relative "../effective_settings"
+require_relative "../disks"
 require_relative "puma"
 require_relative "told"
 
@@ -67,9 +68,7 @@ module Thruster
 
       # Active Storage's directories by the names of their services.
       def disks
-        services = config.try(:active_storage)&.service_configurations || {}
-        services.select { |_, service| service.symbolize_keys[:service].to_s == "Disk" }
-          .to_h { |name, service| [ name.to_s, File.expand_path(service.symbolize_keys[:root].to_s, root) ] }
+        @disks ||= Disks.new(app).to_h
       end
 
       def path(*parts)

@@ -1,5 +1,8 @@
 # frozen_string_literal: true
 
+require_relative "../push"
+require_relative "../settings"
+
 module Thruster
   class Doctor
     # What Rails would tell thrust: its +settings+ as texts by name, the +faults+ in them, and +notes+ of what it knows and
@@ -8,13 +11,13 @@ module Thruster
       def self.by(app)
         return new(silent: true) unless Railtie.enabled?
 
-        settings = Push.new(app).settings
-        new(settings:, faults: faults_in(settings), notes: RailsFacts.new(app).notes)
+        push = Push.new(app)
+        new(settings: push.settings, faults: faults_in(push.settings), notes: push.notes)
       end
 
       # Without the extension only thrust itself can tell.
       def self.faults_in(settings)
-        Settings.check(settings) if defined?(Native) && Native.available?
+        Settings.check(settings) if Native.available?
         []
       rescue ConfigurationError => error
         error.faults

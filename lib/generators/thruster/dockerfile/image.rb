@@ -1,5 +1,7 @@
 # frozen_string_literal: true
 
+require "thruster/gemfile"
+
 module Thruster
   module Generators
     # What an app's image has to contain, by the files of the app.
@@ -78,7 +80,8 @@ module Thruster
         end
 
         def gem?(name)
-          (file("Gemfile.lock") || file("Gemfile")).to_s.match?(/^    #{Regexp.escape(name)} \(|^\s*gem ["']#{Regexp.escape(name)}["']/)
+          lock = file("Gemfile.lock") or return Gemfile.new(file("Gemfile").to_s).declares?(name)
+          lock.match?(/^    #{Regexp.escape(name)} \(/)
         end
 
         def exist?(path)
