@@ -1,10 +1,10 @@
 # frozen_string_literal: true
 
-require_relative "filter_words"
-require_relative "public_files"
-require_relative "puma_facts"
+require_relative "rails_facts/filter_words"
+require_relative "rails_facts/public_files"
+require_relative "rails_facts/puma_options"
+require_relative "rails_facts/sendfile_roots"
 require_relative "sendfile"
-require_relative "sendfile_roots"
 require_relative "setting_text"
 require_relative "settings"
 require_relative "version"
@@ -37,7 +37,7 @@ module Thruster
     def app
       {
         framework: "Rails #{::Rails.version}", gem: VERSION, environment: ::Rails.env.to_s, sendfile: sendfile?,
-        hosts: hosts, force_ssl: config.force_ssl ? true : false, assume_ssl: assume_ssl?, puma: PumaFacts.known
+        hosts: hosts, force_ssl: config.force_ssl ? true : false, assume_ssl: assume_ssl?, puma: PumaOptions.known
       }.compact
     end
 

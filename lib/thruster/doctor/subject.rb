@@ -2,7 +2,7 @@
 
 require_relative "../command_line"
 require_relative "../effective_settings"
-require_relative "../disks"
+require_relative "../rails_facts/disks"
 require_relative "puma"
 require_relative "told"
 
@@ -68,7 +68,7 @@ module Thruster
 
       # Active Storage's directories by the names of their services.
       def disks
-        @disks ||= Disks.new(app).to_h
+        @disks ||= RailsFacts::Disks.new(app).to_h
       end
 
       def path(*parts)

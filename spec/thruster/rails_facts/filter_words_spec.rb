@@ -2,9 +2,9 @@
 
 require "active_support"
 require "active_support/parameter_filter"
-require "thruster/filter_words"
+require "thruster/rails_facts/filter_words"
 
-RSpec.describe Thruster::FilterWords do
+RSpec.describe Thruster::RailsFacts::FilterWords do
   def words(*filters)
     described_class.new(filters).to_a
   end
