@@ -45,11 +45,14 @@ module Thruster
     end
 
     private
-      # A Pathname too, as send_file hands it on. A name with a control character would not stay within its field.
+      # A Pathname too, as send_file hands it on. A name with a control character would not stay within its field, and one
+      # that ends in a space would lose that there.
       def sendable(path)
-        return if path.nil? || path.to_s.b.match?(/[\x00-\x1f\x7f]/n)
+        return if path.nil? || path.to_s.b.match?(/[\x00-\x1f\x7f]| \z/n)
 
-        path = File.expand_path(path)
+        # As it is: a `..` behind a symbolic link leads elsewhere than it reads, and a `~` is nobody's home.
+        path = path.to_s
+        path = File.join(Dir.pwd, path) unless path.start_with?("/")
         file = File.realpath(path)
         path if File.file?(file) && (@roots.empty? || within?(file))
       rescue SystemCallError

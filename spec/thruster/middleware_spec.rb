@@ -73,6 +73,22 @@ RSpec.describe Thruster::Middleware do
     end
   end
 
+  it "names the very file that Puma would send, whatever its name looks like" do
+    FileUtils.mkdir_p File.join(@directory, "deep/down")
+    File.symlink File.join(@directory, "deep/down"), File.join(@directory, "link")
+    File.write File.join(@directory, "deep/file.txt"), "deep"
+    behind = File.join(@directory, "link/../file.txt")
+    spaced = "#{file} ".tap { File.write(_1, "spaced") }
+
+    expect(File.realpath(call(behind)[1]["x-sendfile"])).to eq(File.join(@directory, "deep/file.txt"))
+    expect(call(spaced)[1]).not_to have_key("x-sendfile")
+    Dir.chdir(@directory) do
+      FileUtils.mkdir_p "~nobody-has-this-name"
+      File.write "~nobody-has-this-name/a", ""
+      expect(call("~nobody-has-this-name/a")[1]).to include("x-sendfile" => File.join(@directory, "~nobody-has-this-name/a"))
+    end
+  end
+
   it "leaves it to thrust to make a part of a file below the paths where there are only files" do
     push.sendfile = Thruster::Sendfile.new([ @directory ], files: [ "/disk/" ])
     asked = { "HTTP_RANGE" => "bytes=0-1", "HTTP_IF_RANGE" => "e" }
