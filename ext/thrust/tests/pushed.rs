@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -90,6 +90,33 @@ fn a_push_with_faults_names_them_all_and_changes_nothing() {
     assert_eq!(faults, ["http_port", "wings", "max_request_body"]);
     let config = running.ask(&json!({ "version": 1, "command": "config" }));
     assert_eq!(of(&config, "MAX_REQUEST_BODY")["value"], 10);
+}
+
+#[test]
+fn a_push_of_any_size_is_answered_at_once_and_in_one_line() {
+    let target = TestTarget::echoing();
+    let running = Pushed::start(Launch::before(&target));
+    let many: Vec<_> = (0..4000).map(|number| format!("n{number}")).collect();
+    let many: Vec<_> = many.iter().map(|name| (name.as_str(), "x")).collect();
+    let (long, quotes) = ("x".repeat(1 << 20), "\"".repeat(30_000));
+
+    for (settings, kind, faults) in [
+        (&many[..], "invalid", 100),
+        (&[("log_level", quotes.as_str())], "invalid", 1),
+        (&[(&long[..60_000], "x")], "invalid", 1),
+        (&[(&long[..1_048_000], "x")], "malformed", 0),
+        (&[("filter_parameters", &long[..100_000])], "malformed", 0),
+    ] {
+        let began = Instant::now();
+        let reply = running.push(settings);
+
+        assert_eq!(reply["kind"], kind);
+        assert_eq!(reply["faults"].as_array().map_or(0, Vec::len), faults);
+        assert!(reply.to_string().len() < 1 << 20);
+        // Requests wait meanwhile.
+        assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    }
+    assert_eq!(running.proxy.connect().get("/").status(), 200);
 }
 
 #[test]
@@ -325,7 +352,7 @@ fn how_the_end_is_awaited_follows_a_push() {
     let mut client = running.proxy.connect();
     client.send(SLOW);
     target.wait_for_requests(2);
-    let began = std::time::Instant::now();
+    let began = Instant::now();
 
     running.proxy.signal(Signal::TERM);
 

@@ -25,6 +25,10 @@ pub const VERSION: u64 = 1;
 /// The longest line, its newline included, in bytes.
 pub const MAX_LINE: usize = 1 << 20;
 
+/// The longest [`Command::Configure`], its newline included, in bytes: what is told of it again, as by
+/// [`Command::Config`], must be no longer than [`MAX_LINE`].
+pub const MAX_PUSH: usize = 64 << 10;
+
 /// How often at least a running command is heard of, by [`Reply::Alive`] if by nothing else.
 pub const HEARTBEAT: Duration = Duration::from_secs(5);
 
@@ -84,6 +88,10 @@ impl Command {
             }
         }
         match message.get("command").and_then(Value::as_str) {
+            Some("configure") if line.len() > MAX_PUSH => Err(Failure::malformed(format!(
+                "configure is {} bytes long, and may have {MAX_PUSH}",
+                line.len()
+            ))),
             Some(word) if Self::WORDS.contains(&word) => {
                 let word = word.to_owned();
                 serde_json::from_value(message)

@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::VERSION;
 use crate::settings::Fault;
 
+/// Settings of a push of which it is told what is wrong with them.
+const MAX_FAULTS: usize = 100;
+
 /// Why a command was not done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
@@ -42,16 +45,24 @@ impl Failure {
         Self::new(FailureKind::Malformed, message)
     }
 
-    /// The failure of a push, with everything that is wrong with it.
+    /// The failure of a push, with everything that is wrong with it; of more than a hundred faults, how many more there
+    /// are.
     pub fn invalid(faults: &[Fault]) -> Self {
-        let texts: Vec<_> = faults.iter().map(ToString::to_string).collect();
-        let faults = faults.iter().zip(&texts).map(|(fault, text)| SettingFault {
-            setting: fault.name().to_owned(),
-            message: text.clone(),
-        });
+        let told: Vec<_> = faults
+            .iter()
+            .take(MAX_FAULTS)
+            .map(|fault| SettingFault {
+                setting: fault.name().to_owned(),
+                message: fault.to_string(),
+            })
+            .collect();
+        let mut texts: Vec<_> = told.iter().map(|fault| fault.message.clone()).collect();
+        if faults.len() > told.len() {
+            texts.push(format!("and {} more", faults.len() - told.len()));
+        }
         Self {
             kind: FailureKind::Invalid,
-            faults: faults.collect(),
+            faults: told,
             message: texts.join("; "),
         }
     }

@@ -270,3 +270,24 @@ fn the_faults_of_a_push_are_told_for_each_setting() {
     let other = written(&Reply::Error(Failure::malformed("no".to_owned())).to_line());
     assert_eq!(other.get("faults"), None);
 }
+
+#[test]
+fn a_push_is_bounded_so_that_what_is_told_of_it_fits_into_a_line() {
+    let push = |length| {
+        let facts = "x".repeat(length);
+        format!(r#"{{"version":1,"command":"configure","app":{{"x":"{facts}"}}}}"#)
+    };
+    let faults = vec![
+        Fault::Unknown {
+            name: "wings".to_owned(),
+            nearest: None
+        };
+        130
+    ];
+
+    assert!(Command::from_line(push(MAX_PUSH - 100).as_bytes()).is_ok());
+    assert_eq!(refused(&push(MAX_PUSH)), FailureKind::Malformed);
+    let failure = Failure::invalid(&faults);
+    assert_eq!(failure.faults.len(), 100);
+    assert!(failure.message.ends_with("; and 30 more"), "{failure}");
+}

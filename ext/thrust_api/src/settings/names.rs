@@ -61,11 +61,15 @@ pub(super) fn nearest(rest: &str) -> Option<&'static Setting> {
         .into_iter()
         .find(|setting| !rest.is_empty() && setting.name.ends_with(&ending));
     let by_slip = || {
+        let allowed = rest.len() / 3;
         let (distance, setting) = TABLE
             .into_iter()
+            // Comparing takes time, and a name from outside may be of any length: one that is too long or too short is
+            // not compared.
+            .filter(|setting| setting.name.len().abs_diff(rest.len()) <= allowed)
             .map(|setting| (distance(&rest, setting.name), setting))
             .min_by_key(|(distance, _)| *distance)?;
-        (distance <= rest.len() / 3).then_some(setting)
+        (distance <= allowed).then_some(setting)
     };
     by_ending.or_else(by_slip)
 }
@@ -137,6 +141,7 @@ mod tests {
     fn what_looks_like_nothing_gets_no_guess() {
         assert_eq!(nearest_to("THRUSTER_FLUX_CAPACITOR"), None);
         assert_eq!(nearest_to("THRUSTER_"), None);
+        assert_eq!(nearest_to(&format!("THRUSTER_{}", "X".repeat(1 << 22))), None);
     }
 
     #[test]
