@@ -59,6 +59,22 @@ class FactsTest < ActiveSupport::TestCase
     assert_match(/\Apublic\/ stays with Rails, because Rack::Auth::Basic stands before .*config\.thruster\.public_path/, notes.sole)
   end
 
+  test "public files stay with Rails where config.ru puts something before the app" do
+    use = lambda do |lines|
+      rackup = ->(_, root) { File.write File.join(root, "config.ru"), "# use Rack::Auth::Basic\n#{lines}\nrun Rails.application\n" }
+      boot(configure: rackup) { |app, _| [ facts(app).settings.key?("public_path"), facts(app).notes ] }
+    end
+
+    gated = [ "use Rack::Auth::Basic, 'Staging' do |_, _| end", "  use(::Rack::Auth::Basic)" ].map { use.(_1) }
+    open = [ "", "use Rack::Runtime\nuse Prometheus::Middleware::Exporter\nreuse = 1" ].map { use.(_1) }
+
+    gated.each do |served, notes|
+      assert_not served
+      assert_match(/because Rack::Auth::Basic stands before/, notes.sole)
+    end
+    assert_equal [ [ true, [] ] ] * 2, open
+  end
+
   test "what only watches, and Rails' own, does not stand before public files" do
     settings, = settings_of do |config|
       watcher = Object.const_set(:Datadog, Module.new).const_set(:TraceMiddleware, Struct.new(:app))

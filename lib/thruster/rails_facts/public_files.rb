@@ -15,6 +15,8 @@ module Thruster
         Thruster::Middleware ActionDispatch::HostAuthorization ActionDispatch::AssumeSSL ActionDispatch::SSL Rack::Sendfile
         Rack::Runtime ActionDispatch::Executor ActionDispatch::RequestId Rails::Rack::Logger
       ].freeze
+      # What config.ru puts before it: `use Rack::Auth::Basic`, `use(::Gate, …)`.
+      USED = /^\s*use[\s(]+(?:::)?([A-Z][\w:]*)/n
       WATCHERS = /\A(?:AppSignal|Appsignal|Datadog|ElasticAPM|Honeybadger|NewRelic|OpenTelemetry|Prometheus|Rack::MiniProfiler|ScoutApm|Sentry|Skylight|Yabeda)\b/
 
       def initialize(app)
@@ -60,7 +62,14 @@ module Thruster
         end
 
         def strangers
-          stack.take_while { _1 != STATIC }.reject { HARMLESS.include?(_1) || WATCHERS.match?(_1) }
+          (used_by_rackup + stack.take_while { _1 != STATIC }).reject { HARMLESS.include?(_1) || WATCHERS.match?(_1) }
+        end
+
+        # What stands before the whole app. It is read only once Rails has booted, and runs nothing here.
+        def used_by_rackup
+          File.binread(@app.root.join("config.ru")).scan(USED).flatten
+        rescue SystemCallError
+          []
         end
 
         def stack
