@@ -35,6 +35,19 @@ class DoctorFilesTest < DoctorTest
     assert_found :warning, /Puma sends .*404\.html itself/, examine(CHECK, config: { middleware: stack })
   end
 
+  test "an app that answers to its own hosts alone, and one that asks for a password, are no reason to warn" do
+    hosts = [ ".shop.example" ]
+    picky = ActionDispatch::MiddlewareStack.new { _1.use ActionDispatch::HostAuthorization, hosts }
+    locked = ActionDispatch::MiddlewareStack.new { _1.use(Rack::Auth::Basic) { false } }
+
+    answering = examine(CHECK, config: { middleware: picky, hosts: })
+    refusing = examine(CHECK, config: { middleware: locked })
+
+    assert_match(/thrust sends .*404\.html/, answering.first.what)
+    assert_sound refusing
+    assert_match(/answers 401/, refusing.first.what)
+  end
+
   test "a header of the app's own is sound if thrust knows it and has what it needs" do
     assert_sound examine(CHECK, config: header("X-Sendfile"))
     assert_sound examine(CHECK, config: header("X-Accel-Redirect"), settings: { "sendfile_mappings" => [ "/i=/srv/i" ] })

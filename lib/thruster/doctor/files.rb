@@ -48,8 +48,14 @@ module Thruster
           return ok("Puma sends the files: Rails tells thrust nothing") if subject.told.silent
           return ok("there is no file that could be tried") unless file
 
-          return ok("thrust sends #{file} in the place of Puma") if Probe.new(subject, roots:).named?(file)
+          case outcome = Probe.new(subject, roots:).outcome(file)
+          when :named then ok("thrust sends #{file} in the place of Puma")
+          when :sent then replaced
+          else ok("no file could be tried: the app's middleware answers #{outcome} to the doctor")
+          end
+        end
 
+        def replaced
           warning "Puma sends #{file} itself, not thrust", change: "move or remove the middleware that replaces the bodies of " \
             "answers (`bin/rails middleware` lists them; Rack::Deflater is one)",
             why: "the answer came out of the middleware of the app without the file's path: " \

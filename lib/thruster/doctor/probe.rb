@@ -33,18 +33,21 @@ module Thruster
         @roots = roots
       end
 
-      # Whether the answer names the file to thrust, and leaves the sending to it.
-      def named?(file)
+      # :named if the answer names the file to thrust, and leaves the sending to it; :sent if it has the file itself; or the
+      # status with which somebody before the app has answered.
+      def outcome(file)
         stack = @subject.config.middleware.build(->(_env) { answer(file) })
-        _, headers, body = quietly { Middleware.new(stack, Pushed.new(Sendfile.new(@roots))).call(request) }
-        headers[Sendfile::HEADER] == file
+        status, headers, body = quietly { Middleware.new(stack, Pushed.new(Sendfile.new(@roots))).call(request) }
+        return status unless status == 200
+
+        headers[Sendfile::HEADER] == file ? :named : :sent
       ensure
         body.close if body.respond_to?(:close)
       end
 
       private
         def request
-          Rack::MockRequest.env_for("https://#{@subject.host}#{PATH}", Middleware::SECRET => "")
+          Rack::MockRequest.env_for("https://#{@subject.host}#{PATH}", "HTTP_HOST" => @subject.host, Middleware::SECRET => "")
         end
 
         def answer(file)
