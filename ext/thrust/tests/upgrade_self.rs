@@ -12,10 +12,11 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Signal, geteuid, test_kill_process};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use self::support::{
-    Installed, Manager, TestTarget, Wire, bench_app, cue, eventually, process, write_script,
+    Installed, Manager, TestTarget, Wire, bench_app, configure, cue, eventually, process, say_as,
+    write_script,
 };
 
 #[test]
@@ -46,6 +47,36 @@ fn another_binary_takes_over_in_the_same_process_under_the_same_app() {
     );
     assert!(after["uptime"].as_f64() >= before["uptime"].as_f64());
     assert_eq!(proxy.connect().get("/after").text(), "GET /after ");
+}
+
+#[test]
+fn what_the_app_has_told_holds_on_with_the_secret_that_it_knows() {
+    let place = Installed::new();
+    let target = TestTarget::echoing();
+    let proxy = place.before(&target).start();
+    place.ready(&proxy);
+    let mut push = configure(&[("max_request_body", "10"), ("drain_timeout", "7s")]);
+    push["app"] = json!({ "sendfile": true });
+    let before = say_as(1, &place.runtime(), &push);
+
+    assert_eq!(proxy.upgrade(&[]).code(), Some(0));
+
+    let mut client = proxy.connect();
+    let upload = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\nhello world";
+    assert_eq!(client.ask(upload).status(), 413);
+    proxy.connect().get("/after");
+    let secret = target.requests().pop().unwrap().header("x-thruster-secret");
+    assert_eq!(
+        before["configured"]["sendfile_secret"].as_str(),
+        secret.as_deref()
+    );
+    // A worker that begins anew tells all of it again.
+    let again = say_as(1, &place.runtime(), &push);
+    assert_eq!(again["configured"]["changed"], json!([]), "{again}");
+    assert_eq!(
+        again["configured"]["sendfile_secret"],
+        before["configured"]["sendfile_secret"]
+    );
 }
 
 #[test]

@@ -51,7 +51,7 @@ pub(crate) use self::place::make_pipe;
 pub(crate) use self::place::{bench_app, example, socket_path, write_script};
 pub(crate) use self::program::thrust;
 pub(crate) use self::proxy::{Ended, Launch, TestProxy, without_an_app};
-pub(crate) use self::push::{Pushed, configure};
+pub(crate) use self::push::{Pushed, configure, say_as};
 pub(crate) use self::scrape::Scrape;
 pub(crate) use self::target::{App, TestTarget};
 #[cfg(target_os = "linux")]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -38,7 +38,7 @@ impl Pushed {
 
     /// Says one thing as a generation, and returns the reply.
     pub(crate) fn say(&self, generation: u64, message: &Value) -> Value {
-        say(&self.socket(&format!("generation-{generation}.sock")), message)
+        say_as(generation, self.place.path(), message)
     }
 
     /// Says one thing as the command line does.
@@ -46,14 +46,26 @@ impl Pushed {
         say(&self.socket("control.sock"), message)
     }
 
-    /// Where a generation may say something, once it may.
+    /// Where somebody may say something, as soon as it is there.
     pub(crate) fn socket(&self, name: &str) -> PathBuf {
-        eventually(name, || {
-            let ours = fs::read_dir(self.place.path()).ok()?.next()?.ok()?.path();
-            let private = fs::read_dir(ours).ok()?.next()?.ok()?.path();
-            Some(private.join(name)).filter(|path| path.exists())
-        })
+        socket(self.place.path(), name)
     }
+}
+
+/// Says one thing as a generation of the only thrust in this runtime directory, and returns the reply.
+pub(crate) fn say_as(generation: u64, runtime: &Path, message: &Value) -> Value {
+    say(
+        &socket(runtime, &format!("generation-{generation}.sock")),
+        message,
+    )
+}
+
+fn socket(runtime: &Path, name: &str) -> PathBuf {
+    eventually(name, || {
+        let ours = fs::read_dir(runtime).ok()?.next()?.ok()?.path();
+        let private = fs::read_dir(ours).ok()?.next()?.ok()?.path();
+        Some(private.join(name)).filter(|path| path.exists())
+    })
 }
 
 /// The line that pushes these settings.
