@@ -11,10 +11,9 @@ use h2::Reason;
 use h2::client::{ResponseFuture, SendRequest};
 use http::{HeaderMap, Method, Request, Response};
 use rustix::process::Signal;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use self::support::{DEADLINE, Launch, Message, TestProxy, TestTarget, cue};
+use self::support::{DEADLINE, Launch, Message, TestTarget, cue};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// An empty SETTINGS frame.
@@ -26,7 +25,7 @@ async fn a_request_arrives_as_http_1_1_and_its_answer_as_http_2() {
         "HTTP/1.1 201 Created\r\nX-Answer: a\r\nConnection: X-Hop\r\nX-Hop: 1\r\nContent-Length: 5\r\n\r\nhello",
     );
     let proxy = Launch::before(&target).start();
-    let mut client = connect(&proxy).await;
+    let mut client = proxy.connect_http2().await;
 
     let request = Request::get("http://example.com:81/a%2Fb?q=%zz;x")
         .header("te", "trailers")
@@ -81,7 +80,7 @@ async fn an_upload_streams_with_its_length_or_in_chunks() {
             app.answer("done");
         });
         let proxy = Launch::before(&target).start();
-        let mut client = connect(&proxy).await;
+        let mut client = proxy.connect_http2().await;
 
         let mut request = Request::post("http://a/upload");
         if let Some(length) = length {
@@ -106,7 +105,7 @@ async fn streams_of_one_connection_stay_apart() {
     let target = TestTarget::echoing();
     for threads in ["1", "3"] {
         let proxy = Launch::before(&target).env("THRUSTER_THREADS", threads).start();
-        let mut client = connect(&proxy).await;
+        let mut client = proxy.connect_http2().await;
 
         let mut answers = Vec::new();
         for number in 0..100 {
@@ -134,7 +133,7 @@ async fn trailers_of_an_answer_pass_and_interim_answers_do_not_disturb() {
          5\r\nhello\r\n0\r\nX-Sum: 1\r\nContent-Length: 9\r\n\r\n",
     );
     let proxy = Launch::before(&target).start();
-    let mut client = connect(&proxy).await;
+    let mut client = proxy.connect_http2().await;
 
     let (answer, body, trailers) = ask(&mut client, get("")).await.unwrap();
 
@@ -158,7 +157,7 @@ async fn head_204_and_304_have_no_body() {
         }
     });
     let proxy = Launch::before(&target).start();
-    let mut client = connect(&proxy).await;
+    let mut client = proxy.connect_http2().await;
 
     for (method, path, status, length) in [
         (Method::HEAD, "", 200, Some("11")),
@@ -196,7 +195,7 @@ async fn a_stream_that_its_client_resets_cancels_the_request_to_the_app() {
         told.send(()).unwrap();
     });
     let proxy = Launch::before(&target).start();
-    let mut client = connect(&proxy).await;
+    let mut client = proxy.connect_http2().await;
 
     let (answer, mut stream) = client.send_request(get("report"), true).unwrap();
     wait().await.unwrap();
@@ -255,7 +254,7 @@ async fn an_answer_that_is_late_in_a_drain_still_arrives_whole() {
         }
     });
     let proxy = Launch::before(&target).start();
-    let mut client = connect(&proxy).await;
+    let mut client = proxy.connect_http2().await;
 
     let (answer, _) = client.send_request(get("report"), true).unwrap();
     tokio::task::spawn_blocking(move || steps.recv_timeout(DEADLINE).unwrap())
@@ -281,17 +280,6 @@ fn with_h2c_off_the_preface_is_refused_and_never_reaches_the_app() {
     client.expect_end();
     assert_eq!(target.connections(), 0);
     assert_eq!(proxy.connect().get("/").text(), "GET / ");
-}
-
-async fn connect(proxy: &TestProxy) -> SendRequest<Bytes> {
-    let socket = TcpStream::connect(("127.0.0.1", proxy.port()))
-        .await
-        .expect("the proxy listens");
-    let (client, connection) = h2::client::handshake(socket)
-        .await
-        .expect("the proxy speaks HTTP/2");
-    tokio::spawn(connection);
-    client
 }
 
 fn get(path: &str) -> Request<()> {

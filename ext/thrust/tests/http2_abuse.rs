@@ -424,11 +424,7 @@ fn a_connection_that_only_pings_is_idle_nevertheless() {
 #[tokio::test]
 async fn a_head_that_is_far_too_large_costs_its_client_that_request_only() {
     let (proxy, target) = proxy();
-    let stream = tokio::net::TcpStream::connect(("127.0.0.1", proxy.port()))
-        .await
-        .unwrap();
-    let (mut client, connection) = h2::client::handshake(stream).await.unwrap();
-    tokio::spawn(connection);
+    let mut client = proxy.connect_http2().await;
     let mut ask = async |length| {
         client = client.clone().ready().await.unwrap();
         let request = http::Request::get("http://a/").header("x-field", "x".repeat(length));

@@ -8,7 +8,6 @@ use std::sync::mpsc::{Receiver, channel};
 use bytes::Bytes;
 use h2::client::SendRequest;
 use http::Request;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use self::support::{App, DEADLINE, Launch, TestProxy, TestTarget, Wire, eventually};
@@ -118,7 +117,7 @@ fn an_answer_that_has_begun_is_cut_when_its_upload_turns_out_too_large() {
 async fn over_http_2_a_body_over_the_limit_is_a_413_and_the_connection_goes_on() {
     let (target, seen) = swallowing();
     let proxy = limited(&target, "10");
-    let mut client = connect(&proxy).await;
+    let mut client = proxy.connect_http2().await;
 
     assert_eq!(upload(&mut client, Some(11), &["eleven byte"]).await, 413);
     assert_eq!(target.connections(), 0, "a declared one is not asked about");
@@ -128,7 +127,7 @@ async fn over_http_2_a_body_over_the_limit_is_a_413_and_the_connection_goes_on()
     assert!(!swallowed.await.unwrap().ends_with(b"0\r\n\r\n"));
     let target = TestTarget::echoing();
     let proxy = limited(&target, "10");
-    let mut client = connect(&proxy).await;
+    let mut client = proxy.connect_http2().await;
     assert_eq!(upload(&mut client, None, &["eleven", "bytes"]).await, 413);
     assert_eq!(upload(&mut client, None, &["ten ", "bytes!"]).await, 200);
     assert_eq!(upload(&mut client, Some(10), &["ten bytes!"]).await, 200);
@@ -163,7 +162,7 @@ async fn a_head_may_be_as_large_over_http_2_as_over_http_1() {
         for (name, value) in fields {
             request = request.header(name, value);
         }
-        let mut client = connect(&proxy).await;
+        let mut client = proxy.connect_http2().await;
         let (answer, _) = client.send_request(request.body(()).unwrap(), true).unwrap();
         let over_http_2 = timeout(DEADLINE, answer).await.unwrap().unwrap().status();
 
@@ -394,17 +393,6 @@ fn swallowing() -> (TestTarget, Receiver<Vec<u8>>) {
         let _ = tell.send(app.wire.read_to_end());
     });
     (target, seen)
-}
-
-async fn connect(proxy: &TestProxy) -> SendRequest<Bytes> {
-    let socket = TcpStream::connect(("127.0.0.1", proxy.port()))
-        .await
-        .expect("the proxy listens");
-    let (client, connection) = h2::client::handshake(socket)
-        .await
-        .expect("the proxy speaks HTTP/2");
-    tokio::spawn(connection);
-    client
 }
 
 /// Sends a body in pieces; the status of its answer.

@@ -10,10 +10,9 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use h2::client::SendRequest;
 use http::Request;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use self::support::{DEADLINE, Launch, TestProxy, TestTarget};
+use self::support::{DEADLINE, Launch, TestTarget};
 
 const MEGABYTE: u64 = 1024 * 1024;
 
@@ -145,7 +144,7 @@ async fn a_file_comes_over_http_2_as_over_http_1() {
     fs::write(&path, &content).unwrap();
     let target = naming();
     let proxy = Launch::before(&target).start();
-    let mut client = connect(&proxy).await;
+    let mut client = proxy.connect_http2().await;
 
     for (range, status, expected) in [
         ("", 200, &content[..]),
@@ -173,7 +172,7 @@ async fn a_file_that_is_cut_short_while_it_is_sent_breaks_the_answer() {
     slow.send(format!("GET {} HTTP/1.1\r\nHost: a\r\n\r\n", path.display()));
     slow.read_head().unwrap();
     slow.skip(MEGABYTE);
-    let mut client = connect(&proxy).await;
+    let mut client = proxy.connect_http2().await;
     let request = Request::get(format!("http://a{}", path.display()));
     let (answer, _) = client.send_request(request.body(()).unwrap(), true).unwrap();
     let mut body = answer.await.unwrap().into_body();
@@ -273,7 +272,7 @@ async fn clients_that_read_slowly_cost_a_descriptor_and_no_memory_and_the_app_is
     );
     let mut others = Vec::new();
     for _ in 0..SLOW {
-        let mut client = connect(&proxy).await;
+        let mut client = proxy.connect_http2().await;
         let request = Request::get(format!("http://a{name}")).body(()).unwrap();
         let (answer, _) = client.send_request(request, true).unwrap();
         let mut body = answer.await.unwrap().into_body();
@@ -316,17 +315,6 @@ fn find(directory: &Path, name: &str) -> PathBuf {
         }
     }
     panic!("no {name} below {}", directory.display());
-}
-
-async fn connect(proxy: &TestProxy) -> SendRequest<Bytes> {
-    let socket = TcpStream::connect(("127.0.0.1", proxy.port()))
-        .await
-        .expect("the proxy listens");
-    let (client, connection) = h2::client::handshake(socket)
-        .await
-        .expect("the proxy speaks HTTP/2");
-    tokio::spawn(connection);
-    client
 }
 
 /// The status and the body.

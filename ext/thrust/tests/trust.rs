@@ -3,7 +3,6 @@
 mod support;
 
 use http::Request;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use self::support::{DEADLINE, Launch, Message, TestProxy, TestTarget, Wire};
@@ -170,9 +169,7 @@ fn who_comes_through_a_unix_socket_is_always_believed() {
 #[tokio::test]
 async fn over_http2_the_same_holds() {
     let (target, proxy) = trusting("none");
-    let stream = TcpStream::connect(("127.0.0.1", proxy.port())).await.unwrap();
-    let (mut client, connection) = h2::client::handshake(stream).await.unwrap();
-    tokio::spawn(connection);
+    let mut client = proxy.connect_http2().await;
     let request = WORDS
         .iter()
         .fold(Request::get("http://a/"), |request, (name, value)| {

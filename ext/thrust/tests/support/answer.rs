@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex};
 
 use h2::Reason;
 use http::{HeaderMap, Request};
-use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
@@ -220,9 +219,7 @@ impl Vector {
     /// What a client of HTTP/2 sees: no interim answers.
     fn check_http2(&self, number: usize, proxy: &TestProxy, runtime: &Runtime) {
         let asking = async {
-            let socket = TcpStream::connect(("127.0.0.1", proxy.port())).await?;
-            let (mut client, connection) = h2::client::handshake(socket).await?;
-            tokio::spawn(connection);
+            let mut client = proxy.connect_http2().await;
             let first = ask(&mut client, self.method, &format!("/{number}")).await;
             Ok::<_, Box<dyn std::error::Error>>((first, ask(&mut client, "GET", "/again").await?))
         };

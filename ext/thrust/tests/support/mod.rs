@@ -14,6 +14,7 @@ mod attacker;
 mod bystander;
 mod cue;
 pub(crate) mod frames;
+mod http2;
 mod installed;
 mod machine;
 mod manager;
