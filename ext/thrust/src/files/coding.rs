@@ -1,6 +1,6 @@
 //! Codings of files that were compressed beforehand, and which of them a client likes best (RFC 9110 section 12.5.3).
 
-use http::HeaderValue;
+use http::header::{ACCEPT_ENCODING, HeaderMap};
 
 use crate::http1::fields::tokens;
 
@@ -35,17 +35,14 @@ impl Coding {
     }
 }
 
-/// The one of `available` that `accept` likes best, the first of those that it likes as much; `None` for none of them.
-pub(crate) fn choose(
-    accept: Option<&HeaderValue>,
-    available: impl IntoIterator<Item = Coding>,
-) -> Option<Coding> {
-    let accept = accept?;
-    let uncoded = weight(accept, "identity").unwrap_or(0);
+/// The one of `available` that a request with these `headers` likes best, the first of those that it likes as much;
+/// `None` for none of them.
+pub(crate) fn choose(headers: &HeaderMap, available: impl IntoIterator<Item = Coding>) -> Option<Coding> {
+    let uncoded = weight(headers, "identity").unwrap_or(0);
     let mut best = None;
     for coding in available {
-        let weight = weight(accept, coding.name())
-            .or_else(|| weight(accept, "*"))
+        let weight = weight(headers, coding.name())
+            .or_else(|| weight(headers, "*"))
             .unwrap_or(0);
         if weight > 0 && weight >= uncoded && best.is_none_or(|(_, most)| weight > most) {
             best = Some((coding, weight));
@@ -55,8 +52,9 @@ pub(crate) fn choose(
 }
 
 /// In thousandths, what the client thinks of a coding; `None` if it does not speak of it.
-fn weight(accept: &HeaderValue, name: &str) -> Option<u32> {
-    tokens(accept).find_map(|element| {
+fn weight(headers: &HeaderMap, name: &str) -> Option<u32> {
+    let mut elements = headers.get_all(ACCEPT_ENCODING).iter().flat_map(tokens);
+    elements.find_map(|element| {
         let mut parts = element.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
         let coding = parts.next()?;
         // RFC 9110 section 8.4.1.3: the same under an old name.
@@ -82,6 +80,13 @@ mod tests {
     use super::Coding::{Brotli, Gzip, Zstandard};
     use super::*;
 
+    fn chosen(accept: &[&'static str], available: &[Coding]) -> Option<Coding> {
+        let fields = accept
+            .iter()
+            .map(|value| (ACCEPT_ENCODING, value.parse().unwrap()));
+        choose(&fields.collect(), available.iter().copied())
+    }
+
     #[test]
     fn the_client_chooses_and_leaves_the_rest_to_us() {
         for (accept, expected) in [
@@ -103,16 +108,20 @@ mod tests {
             ("deflate", None),
             ("", None),
         ] {
-            let accept = HeaderValue::from_str(accept).unwrap();
-            assert_eq!(choose(Some(&accept), Coding::ALL), expected, "{accept:?}");
+            assert_eq!(chosen(&[accept], &Coding::ALL), expected, "{accept:?}");
         }
-        assert_eq!(choose(None, Coding::ALL), None);
+        assert_eq!(chosen(&[], &Coding::ALL), None);
+        assert_eq!(
+            chosen(&["br;q=0", "gzip"], &Coding::ALL),
+            Some(Gzip),
+            "on two lines"
+        );
     }
 
     #[test]
     fn only_what_is_there_is_chosen() {
-        let accept = HeaderValue::from_static("br, gzip;q=0.2");
-        assert_eq!(choose(Some(&accept), [Gzip]), Some(Gzip));
-        assert_eq!(choose(Some(&accept), [Zstandard]), None);
+        let accept = ["br, gzip;q=0.2"];
+        assert_eq!(chosen(&accept, &[Gzip]), Some(Gzip));
+        assert_eq!(chosen(&accept, &[Zstandard]), None);
     }
 }

@@ -55,8 +55,7 @@ impl StaticFiles {
         }
         let path = request.target.path().strip_prefix(self.root.as_bytes())?;
         let found = library.find(path)?;
-        let accept = request.headers.get(header::ACCEPT_ENCODING);
-        let chosen = coding::choose(accept, found.coded.iter().map(|(coding, _)| *coding));
+        let chosen = coding::choose(&request.headers, found.coded.iter().map(|(coding, _)| *coding));
         let coded = found.coded.iter().find(|(coding, _)| Some(*coding) == chosen);
         let variant = coded.map_or(&found.plain, |(_, variant)| variant);
 
