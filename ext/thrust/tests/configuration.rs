@@ -154,6 +154,24 @@ fn the_gem_has_the_table_of_settings() {
     check_or_write(&file, &expected);
 }
 
+#[test]
+fn the_fuzzer_has_the_names_of_settings() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/settings.dict");
+    let text = fs::read_to_string(&file).unwrap();
+    let is_name = |line: &&str| line.starts_with("\"THRUST") || line.starts_with("\"+");
+    let words = text.lines().filter(|line| !is_name(line));
+
+    let names = TABLE.iter().flat_map(|setting| {
+        let pushed = (setting.when == When::Live).then(|| format!("+{}", setting.pushed_name()));
+        let variables = [Some(setting.variable()), setting.dialect.map(str::to_owned)];
+        variables.into_iter().chain([pushed]).flatten()
+    });
+    let names = names.map(|name| format!("\"{name}=\""));
+    let expected: Vec<_> = words.map(str::to_owned).chain(names).collect();
+
+    check_or_write(&file, &(expected.join("\n") + "\n"));
+}
+
 /// A setting as the gem reads it: under the name by which Rails sets it.
 fn row(setting: &Setting) -> String {
     serde_json::json!({

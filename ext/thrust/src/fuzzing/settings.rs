@@ -1,4 +1,5 @@
-//! Settings: whatever the environment and the command line say is read or refused, in words that fit on one line.
+//! Settings: whatever the environment, the command line and an app say is read or refused, in words that fit on one
+//! line.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -8,7 +9,7 @@ use thrust_api::settings::{Pushed, Settings, TABLE, Written};
 
 use crate::config::Config;
 
-/// Lines: `NAME=VALUE` is a variable, `--name=VALUE` an option.
+/// Lines: `NAME=VALUE` is a variable, `--name=VALUE` an option, `+name=VALUE` pushed.
 pub fn settings(input: &[u8]) {
     match Settings::read(&written(input)) {
         Ok(settings) => {
@@ -52,6 +53,12 @@ fn written(input: &[u8]) -> Written {
     for line in input.split(|byte| *byte == b'\n') {
         let at = line.iter().position(|byte| *byte == b'=').unwrap_or(line.len());
         let (name, value) = (&line[..at], line.get(at + 1..).unwrap_or_default());
+        if let Some(name) = name.strip_prefix(b"+") {
+            // It comes as JSON, and so as text.
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            written.pushed.insert(text(name), text(value));
+            continue;
+        }
         let value = OsString::from_vec(value.to_vec());
         match name.strip_prefix(b"--") {
             Some(name) => {
