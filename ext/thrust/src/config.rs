@@ -207,18 +207,23 @@ fn unless_empty(text: &str) -> Option<String> {
 impl Config {
     /// What an environment gives that has no faults.
     pub(crate) fn of(environment: &[(&str, &str)]) -> Self {
-        let environment = environment
-            .iter()
-            .map(|(name, text)| (name.into(), text.into()))
-            .collect();
-        let written = settings::Written {
-            environment,
-            options: Vec::new(),
-            pushed: settings::Pushed::new(),
-            cores: 2,
-        };
-        Self::from(&Settings::read(&written).expect("the environment has no faults"))
+        Self::from(&settings_of(environment).expect("the environment has no faults"))
     }
+}
+
+/// The settings that an environment gives on a machine with two cores.
+#[cfg(test)]
+pub(crate) fn settings_of(environment: &[(&str, &str)]) -> Result<Settings, settings::Rejection> {
+    let environment = environment
+        .iter()
+        .map(|(name, text)| (name.into(), text.into()))
+        .collect();
+    Settings::read(&settings::Written {
+        environment,
+        options: Vec::new(),
+        pushed: settings::Pushed::new(),
+        cores: 2,
+    })
 }
 
 #[cfg(test)]

@@ -471,6 +471,35 @@ fn config_asks_the_running_thrust_unless_it_is_given_options() {
 }
 
 #[test]
+fn config_and_doctor_name_those_that_could_be_meant_and_how_to_mean_none() {
+    let runtime = tempfile::tempdir().unwrap();
+    // In this very directory, both of them: whatever else runs on the machine, it is not clear which one is meant.
+    let _running = [(); 2].map(|()| {
+        Launch::generations()
+            .env("RUNTIME_DIRECTORY", runtime.path())
+            .start()
+    });
+    let here = [("RUNTIME_DIRECTORY", runtime.path().to_str().unwrap())];
+
+    for word in ["config", "doctor"] {
+        let unclear = thrust(&[word], &here);
+        assert_eq!(unclear.code, 2, "{unclear:?}");
+        assert!(unclear.stderr.matches("\n  --pid ").count() >= 2, "{unclear:?}");
+        assert!(
+            unclear
+                .stderr
+                .trim_end()
+                .ends_with("\n  --environment  none of them: what this environment would give"),
+            "{unclear:?}"
+        );
+    }
+    let none = thrust(&["config", "--environment"], &here);
+    assert_eq!(none.code, 0, "{none:?}");
+    let status = thrust(&["status"], &here);
+    assert!(!status.stderr.contains("--environment"), "{status:?}");
+}
+
+#[test]
 fn doctor_tells_of_the_running_thrust_whether_its_app_answers_and_has_spoken() {
     let target = TestTarget::echoing();
     let running = Pushed::start(Launch::before(&target));

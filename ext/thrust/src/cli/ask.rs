@@ -23,6 +23,9 @@ pub enum AskError {
     /// It is not clear which one is meant.
     #[error(transparent)]
     Discovery(#[from] DiscoveryError),
+    /// Nor is it whether one is, where that is left open.
+    #[error("{0}\n  --environment  none of them: what this environment would give")]
+    Unclear(DiscoveryError),
     /// It did not answer, or answered that it did not.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -41,7 +44,7 @@ impl AskError {
     pub fn status(&self) -> u8 {
         match self {
             Self::Client(ClientError::Failed(Failure { .. })) => 1,
-            Self::Discovery(_) | Self::Client(ClientError::Connect { .. }) => 2,
+            Self::Discovery(_) | Self::Unclear(_) | Self::Client(ClientError::Connect { .. }) => 2,
             Self::Client(
                 ClientError::Broken { .. }
                 | ClientError::Closed { .. }
@@ -82,13 +85,20 @@ pub(super) fn configuration(of: Subject) -> Result<Option<Configuration>, AskErr
         Ok(Outcome::Config(configuration)) => Ok(Some(configuration)),
         Ok(_) => Err(AskError::Stray),
         Err(AskError::Discovery(DiscoveryError::NoneRunning)) => Ok(None),
+        Err(AskError::Discovery(several @ DiscoveryError::Ambiguous { .. })) => {
+            Err(AskError::Unclear(several))
+        }
         Err(error) => Err(error),
     }
 }
 
-/// The option that says that no running thrust is meant.
-pub(super) fn environment_argument() -> Arg {
-    flag(ENVIRONMENT, "None that runs: what this environment would give").conflicts_with(PID)
+/// The options of words that look at a running thrust, or at what the environment would give.
+pub(super) fn subject_arguments() -> Vec<Arg> {
+    vec![
+        flag("json", "For programs: one JSON object"),
+        pid_argument(),
+        flag(ENVIRONMENT, "None that runs: what this environment would give").conflicts_with(PID),
+    ]
 }
 
 /// What the options say. Settings given as options are asked about because they are not set yet.
@@ -140,6 +150,7 @@ mod tests {
 
         assert_eq!(AskError::from(ClientError::from(failed)).status(), 1);
         assert_eq!(AskError::from(DiscoveryError::NoneRunning).status(), 2);
+        assert_eq!(AskError::Unclear(DiscoveryError::NoneRunning).status(), 2);
         assert_eq!(AskError::from(closed).status(), 3);
         assert_eq!(AskError::Stray.status(), 3);
     }

@@ -1,12 +1,12 @@
 //! `thrust config`: every setting, its value, the source of the value, and what it means.
 
-use clap::{Arg, ArgMatches};
+use clap::ArgMatches;
 use serde::Serialize;
 use thrust_api::message::{App, Configuration, SettingReport};
 use thrust_api::settings::Settings;
 
 use super::ask::{self, AskError, Subject};
-use super::words::{Word, flag};
+use super::words::Word;
 use super::{CliError, Options, Request};
 
 pub(super) const WORD: Word = Word::built(
@@ -28,7 +28,7 @@ Exit status: 0  it is shown
              2  no such thrust, or it is not clear which one is meant
              3  thrust did not answer, or not to the end
 ",
-    arguments,
+    ask::subject_arguments,
     read,
 );
 
@@ -83,14 +83,6 @@ impl Shown {
         let table = table(&configuration.settings);
         note.map_or(table.clone(), |note| format!("{note}\n\n{table}"))
     }
-}
-
-fn arguments() -> Vec<Arg> {
-    vec![
-        flag("json", "For programs: one JSON object"),
-        ask::pid_argument(),
-        ask::environment_argument(),
-    ]
 }
 
 fn read(matches: &ArgMatches, options: Options) -> Result<Request, CliError> {
@@ -158,22 +150,13 @@ fn line(cells: [&str; 4], [first, second, third]: [usize; 3]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use thrust_api::settings::{Pushed, TABLE, Written};
+    use thrust_api::settings::TABLE;
 
     use super::*;
+    use crate::config::settings_of;
 
     fn shown(environment: &[(&str, &str)], json: bool) -> String {
-        let environment = environment
-            .iter()
-            .map(|(name, text)| (name.into(), text.into()))
-            .collect();
-        let settings = Settings::read(&Written {
-            environment,
-            options: Vec::new(),
-            pushed: Pushed::new(),
-            cores: 1,
-        });
-        Shown::Environment(settings.unwrap()).print(json)
+        Shown::Environment(settings_of(environment).unwrap()).print(json)
     }
 
     #[test]

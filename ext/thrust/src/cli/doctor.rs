@@ -1,10 +1,10 @@
 //! `thrust doctor`: what will not work, why, and what to change.
 
-use clap::{Arg, ArgMatches};
+use clap::ArgMatches;
 use thrust_api::message::{Command, Outcome};
 
 use super::ask::{self, AskError, Subject};
-use super::words::{Word, flag};
+use super::words::Word;
 use super::{CliError, Options, Request};
 use crate::doctor::Running;
 
@@ -27,7 +27,7 @@ Exit status: 0  nothing is wrong; there may be warnings
              2  no such thrust, or it is not clear which one is meant
              3  thrust did not answer, or not to the end
 ",
-    arguments,
+    ask::subject_arguments,
     read,
 );
 
@@ -50,14 +50,6 @@ pub fn running(of: Subject) -> Result<Option<Running>, AskError> {
         })),
         _ => Err(AskError::Stray),
     }
-}
-
-fn arguments() -> Vec<Arg> {
-    vec![
-        flag("json", "For programs: one JSON object"),
-        ask::pid_argument(),
-        ask::environment_argument(),
-    ]
 }
 
 fn read(matches: &ArgMatches, options: Options) -> Result<Request, CliError> {

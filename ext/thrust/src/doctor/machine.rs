@@ -90,6 +90,7 @@ pub(super) fn storage(settings: &Settings) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::settings_of;
 
     #[test]
     fn too_few_open_files_are_an_error_if_more_clients_were_asked_for() {
@@ -108,14 +109,8 @@ mod tests {
         let file = directory.path().join("file");
         std::fs::write(&file, "").unwrap();
         let in_place = |path: &Path| {
-            let environment = [("STORAGE_PATH".into(), path.into())].into();
-            let written = settings::Written {
-                environment,
-                options: Vec::new(),
-                pushed: settings::Pushed::new(),
-                cores: 1,
-            };
-            storage(&Settings::read(&written).unwrap()).unwrap().level
+            let settings = settings_of(&[("STORAGE_PATH", path.to_str().unwrap())]).unwrap();
+            storage(&settings).unwrap().level
         };
 
         assert_eq!(in_place(&directory.path().join("a/b")), Level::Ok);

@@ -33,10 +33,12 @@ pub(super) fn settings(read: Result<&Settings, &Rejection>) -> Vec<Finding> {
     if findings.is_empty() {
         let entries = settings.entries().iter();
         let set: BTreeSet<_> = entries.filter_map(|entry| entry.source.name()).collect();
-        findings.push(Finding::ok(
-            SETTINGS,
-            format!("{} are set here, and all of them can be read", set.len()),
-        ));
+        let set = set.into_iter().collect::<Vec<_>>().join(", ");
+        let what = match &*set {
+            "" => "nothing is set here".to_owned(),
+            set => format!("all that is set here can be read: {set}"),
+        };
+        findings.push(Finding::ok(SETTINGS, what));
     }
     findings
 }
@@ -139,25 +141,11 @@ fn answered(place: &str, holder: &str, setting: &str) -> Finding {
 mod tests {
     use std::net::TcpListener;
 
-    use thrust_api::settings::{Pushed, Written};
-
     use super::*;
-
-    fn read(environment: &[(&str, &str)]) -> Result<Settings, Rejection> {
-        let environment = environment
-            .iter()
-            .map(|(name, text)| (name.into(), text.into()))
-            .collect();
-        Settings::read(&Written {
-            environment,
-            options: Vec::new(),
-            pushed: Pushed::new(),
-            cores: 1,
-        })
-    }
+    use crate::config::settings_of;
 
     fn found(environment: &[(&str, &str)]) -> Vec<Finding> {
-        settings(read(environment).as_ref())
+        settings(settings_of(environment).as_ref())
     }
 
     #[test]
@@ -172,7 +160,8 @@ mod tests {
         assert_eq!(levels, [Level::Error, Level::Error, Level::Warning]);
         assert!(findings[0].what.starts_with("THRUSTER_HTTP_PORT is \"eighty\""));
         let fine = found(&[("DEBUG", "on")]);
-        assert_eq!(fine[0].what, "1 are set here, and all of them can be read");
+        assert_eq!(fine[0].what, "all that is set here can be read: DEBUG");
+        assert_eq!(found(&[])[0].what, "nothing is set here");
     }
 
     #[test]
@@ -185,7 +174,7 @@ mod tests {
                 .what
                 .starts_with("THRUSTER_BAD_GATEWAY_PAGE cannot be read")
         );
-        assert!(missing_page(&read(&[]).unwrap()).is_none());
+        assert!(missing_page(&settings_of(&[]).unwrap()).is_none());
     }
 
     #[test]

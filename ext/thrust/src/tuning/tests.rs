@@ -2,22 +2,11 @@
 
 use std::time::Duration;
 
-use thrust_api::settings::{Pushed, Written};
-
 use super::*;
+use crate::config::settings_of;
 
 fn settings(environment: &[(&str, &str)]) -> Settings {
-    let environment = environment
-        .iter()
-        .map(|(name, text)| (name.into(), text.into()))
-        .collect();
-    Settings::read(&Written {
-        environment,
-        options: Vec::new(),
-        pushed: Pushed::new(),
-        cores: 1,
-    })
-    .unwrap()
+    settings_of(environment).unwrap()
 }
 
 fn push(settings: &[(&str, &str)]) -> Push {
