@@ -17,6 +17,9 @@ module Thruster
     # Propshaft and Sprockets put the digest of a file into its name.
     DIGESTED = /-\h{7,128}[.-]/
 
+    # Seconds after which nobody writes to a sibling any more.
+    LEFT = 60 * 60
+
     # A sibling and what happened to it: +outcome+ is +:written+, +:kept+ (it was there and up to date), +:larger+ (it
     # would be no smaller than the file, so there is none) or +:failed+; +size+ in bytes, unless it failed, and then the
     # +message+.
@@ -70,6 +73,15 @@ module Thruster
 
     def remove_orphans
       orphans.each { File.delete(_1) }
+    end
+
+    # Half-written siblings of a run that was killed. What is younger may be another run's.
+    def remove_leftovers
+      Dir.glob("**/.thruster-*", base: directory).map { File.join(directory, _1) }.each do |path|
+        File.delete(path) if File.file?(path) && File.mtime(path) < Time.now - LEFT
+      rescue SystemCallError
+        nil # Another run was faster, or it is somebody else's.
+      end
     end
 
     private

@@ -68,6 +68,17 @@ RSpec.describe Thruster::Assets, :native do
       mode: 0o100640, mtime: Time.at(1_700_000_000, 123_456_789, :nsec)))
   end
 
+  it "is cleaned up after when it was killed, unless another run may still write" do
+    put("deep/.thruster-old")
+    put("deep/.thruster-new", modified: Time.now)
+    put("deep/.other")
+    put("deep/app.css")
+
+    Thruster::Assets::Run.new(assets, output: StringIO.new).call
+
+    expect(Dir.children(File.join(@root, "deep")) - %w[app.css app.css.br app.css.gz app.css.zst]).to contain_exactly(".thruster-new", ".other")
+  end
+
   it "makes the same bytes each time" do
     put("a/app.css")
     put("b/app.css", modified: Time.now)

@@ -18,6 +18,7 @@ module Thruster
       # Raises Error if a sibling could not be written, once all others are.
       def call
         began = @told = @clock.call
+        @assets.remove_leftovers
         removed = @assets.remove_orphans
         files = @assets.files
         @assets.compress(files) { |result| add result, of: files.size * @assets.encodings.size }
