@@ -6,7 +6,7 @@
 
 mod answer;
 mod body;
-pub(crate) mod coding;
+mod coding;
 mod conditions;
 mod library;
 mod media_type;

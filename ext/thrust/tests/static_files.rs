@@ -230,6 +230,35 @@ fn a_file_that_is_added_replaced_or_removed_is_noticed() {
 }
 
 #[test]
+fn a_file_that_is_written_over_in_its_place_comes_as_it_is_now() {
+    let (proxy, _target, public) = before(&[("sitemap.xml", "")]);
+    let mut tags = Vec::new();
+
+    for (letter, length) in [
+        ("a", 50_000),
+        ("b", 90_000),
+        ("c", 20_000),
+        ("d", 300_000),
+        ("e", 40_000),
+    ] {
+        let content = letter.repeat(length);
+        fs::write(public.path().join("sitemap.xml"), &content).unwrap();
+        // The empty one was small, and those are kept as they were.
+        if letter == "a" {
+            eventually("the first", || {
+                (proxy.connect().get("/sitemap.xml").text() == content).then_some(())
+            });
+        }
+        let answer = proxy.connect().get("/sitemap.xml");
+
+        assert!(answer.text() == content, "{letter}: {} bytes", answer.body.len());
+        let tag = answer.header("etag").unwrap();
+        assert!(!tags.contains(&tag), "{tag}");
+        tags.push(tag);
+    }
+}
+
+#[test]
 fn below_a_relative_root_files_are_looked_for_without_it() {
     let (proxy, _target, _public) = before_with(&[("file.txt", "a file")], |launch| {
         launch.env("THRUSTER_RELATIVE_URL_ROOT", "/shop")

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use http::header::{self, HeaderMap, HeaderValue};
 
 use self::kept::Kept;
-use super::coding::Coding;
+use super::coding::{self, Coding};
 use super::media_type;
 use super::names;
 use super::open::{FileError, OpenFile, open};
@@ -39,9 +39,9 @@ pub(crate) struct Library {
 #[derive(Debug)]
 pub(crate) struct Found {
     /// As it is.
-    pub(crate) plain: Variant,
+    plain: Variant,
     /// Compressed, in the order of [`Coding::ALL`].
-    pub(crate) coded: Vec<(Coding, Variant)>,
+    coded: Vec<(Coding, Variant)>,
 }
 
 /// A file in one coding.
@@ -73,6 +73,11 @@ impl Library {
         if let Some(found) = self.kept().lately(path) {
             return found;
         }
+        self.find_anew(path)
+    }
+
+    /// The same, whatever was found lately.
+    pub(crate) fn find_anew(&self, path: &[u8]) -> Option<Arc<Found>> {
         let found = self.look_up(path).map(Arc::new);
         self.kept().keep(path, found.as_ref());
         found
@@ -131,6 +136,13 @@ impl Library {
 }
 
 impl Found {
+    /// The one that a client likes best whose request has these fields.
+    pub(crate) fn variant_for(&self, headers: &HeaderMap) -> &Variant {
+        let chosen = coding::choose(headers, self.coded.iter().map(|(coding, _)| *coding));
+        let coded = self.coded.iter().find(|(coding, _)| Some(*coding) == chosen);
+        coded.map_or(&self.plain, |(_, variant)| variant)
+    }
+
     fn variants(&self) -> impl Iterator<Item = &Variant> {
         std::iter::once(&self.plain).chain(self.coded.iter().map(|(_, variant)| variant))
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rustix::fs::{FileType, Mode, OFlags};
+use rustix::fs::{FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use super::body::READ;
@@ -71,6 +71,15 @@ impl OpenFile {
         self
     }
 
+    /// Whether it is as it was when it was opened, as far as its size and its time tell. What is in memory stays that.
+    pub(crate) fn is_unchanged(&self) -> bool {
+        match &self.source {
+            Source::File(file) => rustix::fs::fstat(file)
+                .is_ok_and(|stat| (size(&stat), modified(&stat)) == (self.size, self.modified)),
+            Source::Memory(_) => true,
+        }
+    }
+
     pub(super) fn is_in_memory(&self) -> bool {
         matches!(self.source, Source::Memory(_))
     }
@@ -94,14 +103,22 @@ pub(crate) fn open(path: &Path) -> Result<OpenFile, FileError> {
     match FileType::from_raw_mode(stat.st_mode) {
         FileType::RegularFile => Ok(OpenFile {
             source: Source::File(Arc::new(File::from(descriptor))),
-            size: u64::try_from(stat.st_size).unwrap_or(0),
-            modified: Modified {
-                seconds: stat.st_mtime as i64,
-                nanoseconds: u32::try_from(stat.st_mtime_nsec).unwrap_or(0),
-            },
+            size: size(&stat),
+            modified: modified(&stat),
         }),
         FileType::Directory => Err(FileError::Directory),
         _ => Err(FileError::Special),
+    }
+}
+
+fn size(stat: &Stat) -> u64 {
+    u64::try_from(stat.st_size).unwrap_or(0)
+}
+
+fn modified(stat: &Stat) -> Modified {
+    Modified {
+        seconds: stat.st_mtime as i64,
+        nanoseconds: u32::try_from(stat.st_mtime_nsec).unwrap_or(0),
     }
 }
 

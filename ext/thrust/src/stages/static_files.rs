@@ -8,7 +8,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use crate::body::Body;
 use crate::config::Config;
 use crate::exchange::{Client, Request, Response, response};
-use crate::files::{self, Asking, Library, coding};
+use crate::files::{self, Asking, Library};
 use crate::upstream::Options;
 
 /// The app's public files.
@@ -54,10 +54,12 @@ impl StaticFiles {
             return None;
         }
         let path = request.target.path().strip_prefix(self.root.as_bytes())?;
-        let found = library.find(path)?;
-        let chosen = coding::choose(&request.headers, found.coded.iter().map(|(coding, _)| *coding));
-        let coded = found.coded.iter().find(|(coding, _)| Some(*coding) == chosen);
-        let variant = coded.map_or(&found.plain, |(_, variant)| variant);
+        let mut found = library.find(path)?;
+        // One that was written over in its place is not what is said of it any more.
+        if !found.variant_for(&request.headers).file.is_unchanged() {
+            found = library.find_anew(path)?;
+        }
+        let variant = found.variant_for(&request.headers);
 
         let mut response = response(http::StatusCode::OK, Body::empty());
         *response.headers_mut() = variant.headers.clone();
