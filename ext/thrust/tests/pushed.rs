@@ -457,10 +457,12 @@ fn config_asks_the_running_thrust_unless_it_is_given_options() {
         .find(|line| line.starts_with("THRUSTER_MAX_REQUEST_BODY "));
     let words: Vec<_> = row.unwrap().split_whitespace().take(3).collect();
     assert_eq!(words, ["THRUSTER_MAX_REQUEST_BODY", "10", "Rails"]);
+    let whose = format!("thrust runs as process {pid} in ");
+    assert!(people.stdout.starts_with(&whose), "{people:?}");
     let report: Value = serde_json::from_str(&programs.stdout).unwrap();
     assert_eq!(
-        (&report["running"], &report["note"]),
-        (&json!(true), &Value::Null)
+        (&report["running"], &report["note"], report["pid"].to_string()),
+        (&json!(true), &Value::Null, pid)
     );
     assert!(
         given.stdout.starts_with("No running thrust was asked."),

@@ -9,7 +9,7 @@ use thrust_api::message::{Command, Configuration, Failure, HEARTBEAT, Outcome, P
 use super::Options;
 use super::words::flag;
 
-use crate::control::discovery::{self, DiscoveryError};
+use crate::control::discovery::{self, DiscoveryError, Running};
 
 /// How long a running thrust may be silent. A busy machine may swallow a sign of life or two.
 const PATIENCE: Duration = Duration::from_secs(6 * HEARTBEAT.as_secs());
@@ -63,7 +63,15 @@ pub(super) fn ask(
     pid: Option<u32>,
     progress: impl FnMut(Progress),
 ) -> Result<Outcome, AskError> {
-    let running = discovery::find(pid)?;
+    ask_this(&discovery::find(pid)?, command, progress)
+}
+
+/// The same to this one.
+pub(super) fn ask_this(
+    running: &Running,
+    command: &Command,
+    progress: impl FnMut(Progress),
+) -> Result<Outcome, AskError> {
     Ok(Client::connect(&running.socket, PATIENCE)?.ask(command, progress)?)
 }
 
@@ -76,19 +84,20 @@ pub enum Subject {
     Environment,
 }
 
-/// The settings of the running thrust that is meant. `None` if none is, or none runs.
-pub(super) fn configuration(of: Subject) -> Result<Option<Configuration>, AskError> {
+/// The running thrust that is meant, and its settings. `None` if none is, or none runs.
+pub(super) fn configuration(of: Subject) -> Result<Option<(Running, Configuration)>, AskError> {
     let Subject::Running(pid) = of else {
         return Ok(None);
     };
-    match ask(&Command::Config, pid, |_| ()) {
-        Ok(Outcome::Config(configuration)) => Ok(Some(configuration)),
-        Ok(_) => Err(AskError::Stray),
-        Err(AskError::Discovery(DiscoveryError::NoneRunning)) => Ok(None),
-        Err(AskError::Discovery(several @ DiscoveryError::Ambiguous { .. })) => {
-            Err(AskError::Unclear(several))
-        }
-        Err(error) => Err(error),
+    let running = match discovery::find(pid) {
+        Ok(running) => running,
+        Err(DiscoveryError::NoneRunning) => return Ok(None),
+        Err(several @ DiscoveryError::Ambiguous { .. }) => return Err(AskError::Unclear(several)),
+        Err(error) => return Err(error.into()),
+    };
+    match ask_this(&running, &Command::Config, |_| ())? {
+        Outcome::Config(configuration) => Ok(Some((running, configuration))),
+        _ => Err(AskError::Stray),
     }
 }
 

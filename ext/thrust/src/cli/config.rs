@@ -8,6 +8,7 @@ use thrust_api::settings::Settings;
 use super::ask::{self, AskError, Subject};
 use super::words::Word;
 use super::{CliError, Options, Request};
+use crate::control::discovery;
 
 pub(super) const WORD: Word = Word::built(
     "config",
@@ -37,8 +38,10 @@ const NOTE: &str = "No running thrust was asked. This is what this environment g
 
 #[derive(Serialize)]
 struct Report<'a> {
-    /// Whether the values are those of a running thrust.
+    /// Whether the values are those of a running thrust,
     running: bool,
+    /// and of which process.
+    pid: Option<u32>,
     note: Option<&'a str>,
     version: &'a str,
     settings: &'a [SettingReport],
@@ -48,8 +51,8 @@ struct Report<'a> {
 /// What there is to show.
 #[derive(Debug)]
 pub enum Shown {
-    /// What holds in a running thrust.
-    Running(Configuration),
+    /// What holds in this running thrust.
+    Running(discovery::Running, Configuration),
     /// What would hold.
     Environment(Settings),
 }
@@ -60,28 +63,34 @@ pub enum Shown {
 ///
 /// If there is no answer.
 pub fn running(of: Subject) -> Result<Option<Shown>, AskError> {
-    Ok(ask::configuration(of)?.map(Shown::Running))
+    let asked = ask::configuration(of)?;
+    Ok(asked.map(|(running, configuration)| Shown::Running(running, configuration)))
 }
 
 impl Shown {
     /// For people, or for programs.
     pub fn print(self, json: bool) -> String {
         let (running, configuration) = match self {
-            Self::Running(configuration) => (true, configuration),
+            Self::Running(running, configuration) => (Some(running), configuration),
             Self::Environment(settings) => (
-                false,
+                None,
                 Configuration {
                     settings: settings.entries().iter().map(Into::into).collect(),
                     app: None,
                 },
             ),
         };
-        let note = (!running).then_some(NOTE);
         if json {
-            return for_programs(running, note, &configuration);
+            return for_programs(running.map(|running| running.pid), &configuration);
         }
-        let table = table(&configuration.settings);
-        note.map_or(table.clone(), |note| format!("{note}\n\n{table}"))
+        let whose = match running {
+            Some(running) => {
+                let directory = running.directory.to_string_lossy();
+                format!("thrust runs as process {} in {}.", running.pid, plain(&directory))
+            }
+            None => NOTE.to_owned(),
+        };
+        format!("{whose}\n\n{}", table(&configuration.settings))
     }
 }
 
@@ -93,10 +102,11 @@ fn read(matches: &ArgMatches, options: Options) -> Result<Request, CliError> {
     })
 }
 
-fn for_programs(running: bool, note: Option<&str>, configuration: &Configuration) -> String {
+fn for_programs(pid: Option<u32>, configuration: &Configuration) -> String {
     let report = Report {
-        running,
-        note,
+        running: pid.is_some(),
+        pid,
+        note: pid.is_none().then_some(NOTE),
         version: env!("CARGO_PKG_VERSION"),
         settings: &configuration.settings,
         app: configuration.app.as_ref(),
@@ -122,8 +132,6 @@ fn table(settings: &[SettingReport]) -> String {
 }
 
 fn cells(report: &SettingReport) -> [String; 4] {
-    // A value may hold anything, and this goes to a terminal.
-    let plain = |text: &str| text.escape_debug().to_string();
     let source = match (&*report.source, &report.given_by) {
         ("rails", _) => "Rails".to_owned(),
         (source, Some(name)) => format!("{source} {name}"),
@@ -139,6 +147,11 @@ fn cells(report: &SettingReport) -> [String; 4] {
         plain(&source),
         plain(&meaning),
     ]
+}
+
+/// A value may hold anything, and this goes to a terminal.
+fn plain(text: &str) -> String {
+    text.escape_debug().to_string()
 }
 
 fn line(cells: [&str; 4], [first, second, third]: [usize; 3]) -> String {

@@ -37,13 +37,10 @@ Exit status: 0  nothing is wrong; there may be warnings
 ///
 /// If there is no answer.
 pub fn running(of: Subject) -> Result<Option<Running>, AskError> {
-    let Some(configuration) = ask::configuration(of)? else {
+    let Some((running, configuration)) = ask::configuration(of)? else {
         return Ok(None);
     };
-    let Subject::Running(pid) = of else {
-        return Ok(None);
-    };
-    match ask::ask(&Command::Status, pid, |_| ())? {
+    match ask::ask_this(&running, &Command::Status, |_| ())? {
         Outcome::Status(status) => Ok(Some(Running {
             status: *status,
             configuration,
