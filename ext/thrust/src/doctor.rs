@@ -49,7 +49,7 @@ pub fn examine(settings: Result<&Settings, &Rejection>, running: Option<&Running
         findings.extend(start::ports(&config, environment));
         findings.push(machine::control());
     }
-    findings.push(machine::descriptors(&config));
+    findings.push(machine::descriptors(&config, running));
     findings.extend(machine::storage(settings));
     findings
 }

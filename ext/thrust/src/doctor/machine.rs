@@ -1,11 +1,14 @@
 //! What the machine gives us: open files, a place for control sockets, a place for what has to last.
 
+use std::fs;
 use std::path::Path;
 
 use rustix::fs::{Access, access};
 use rustix::process::{Resource, getrlimit};
+use thrust_api::message::Configuration;
 use thrust_api::settings::{self, Settings};
 
+use super::Running;
 use super::finding::{Finding, Level};
 use crate::config::Config;
 use crate::control::Directory;
@@ -14,9 +17,40 @@ use crate::room;
 /// Connections that a site of some size has at once; fewer than that is worth a word.
 const FEW: usize = 1000;
 
-/// Whether there are descriptors enough.
-pub(super) fn descriptors(config: &Config) -> Finding {
-    judge(config.max_connections, getrlimit(Resource::Nofile).maximum)
+/// Whether there are descriptors enough: for the thrust that runs, or for one that would start here with this `config`.
+pub(super) fn descriptors(config: &Config, running: Option<&Running>) -> Finding {
+    let of_running = running.and_then(|running| {
+        let limits = fs::read_to_string(format!("/proc/{}/limits", running.status.pid)).ok()?;
+        Some((max_connections(&running.configuration), granted(&limits)?))
+    });
+    match of_running {
+        Some((wanted, granted)) => judge(wanted, granted.descriptors),
+        None => judge(config.max_connections, getrlimit(Resource::Nofile).maximum),
+    }
+}
+
+fn max_connections(configuration: &Configuration) -> Option<usize> {
+    let name = settings::MAX_CONNECTIONS.name;
+    let mut all = configuration.settings.iter();
+    let number = all.find(|setting| setting.name == name)?.value.as_u64()?;
+    usize::try_from(number).ok().filter(|number| *number > 0)
+}
+
+/// What the system lets a process have at most.
+#[derive(Debug, PartialEq, Eq)]
+struct Granted {
+    /// `None` for any number.
+    descriptors: Option<u64>,
+}
+
+/// Reads `/proc/PID/limits`.
+fn granted(limits: &str) -> Option<Granted> {
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    let descriptors = match line.split_whitespace().nth(1)? {
+        "unlimited" => None,
+        number => Some(number.parse().ok()?),
+    };
+    Some(Granted { descriptors })
 }
 
 fn judge(wanted: Option<usize>, descriptors: Option<u64>) -> Finding {
@@ -101,6 +135,22 @@ mod tests {
         let error = judge(Some(5000), Some(1024));
         assert_eq!(error.level, Level::Error);
         assert_eq!(error.why.unwrap(), "THRUSTER_MAX_CONNECTIONS is 5000");
+    }
+
+    #[test]
+    fn a_process_is_granted_what_its_hard_limit_says() {
+        let limits = |hard: &str| {
+            format!(
+                "Limit                     Soft Limit           Hard Limit           Units     \n\
+                 Max cpu time              unlimited            unlimited            seconds   \n\
+                 Max open files            1024                 {hard}               files     \n"
+            )
+        };
+        let descriptors = |hard| granted(&limits(hard)).unwrap().descriptors;
+
+        assert_eq!(descriptors("524288"), Some(524_288));
+        assert_eq!(descriptors("unlimited"), None);
+        assert_eq!(granted(""), None);
     }
 
     #[test]
