@@ -3,7 +3,7 @@
 mod kept;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use http::header::{self, HeaderMap, HeaderValue};
 
@@ -32,7 +32,7 @@ pub(crate) struct Library {
     headers: HeaderMap,
     /// Below it names with a digest never change; with a slash at both ends. `None` for nowhere.
     assets: Option<String>,
-    kept: Mutex<Kept>,
+    kept: Arc<Mutex<Kept>>,
 }
 
 /// A file in each of the codings that it is there in.
@@ -64,7 +64,7 @@ impl Library {
             index: index.to_owned(),
             headers,
             assets: (!assets.is_empty()).then(|| format!("{assets}/")),
-            kept: Mutex::new(Kept::new()),
+            kept: Arc::new(Mutex::new(Kept::new())),
         }
     }
 
@@ -79,12 +79,14 @@ impl Library {
     /// The same, whatever was found lately.
     pub(crate) fn find_anew(&self, path: &[u8]) -> Option<Arc<Found>> {
         let found = self.look_up(path).map(Arc::new);
-        self.kept().keep(path, found.as_ref());
+        if self.kept().keep(path, found.as_ref()) {
+            tokio::spawn(kept::sweep(self.kept.clone()));
+        }
         found
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        kept::lock(&self.kept)
     }
 
     fn look_up(&self, path: &[u8]) -> Option<Found> {

@@ -2,10 +2,10 @@
 //! noticed within one. A core keeps its own.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use super::Found;
 
@@ -27,6 +27,29 @@ pub(super) struct Kept {
     paths: HashMap<Box<[u8]>, Option<Arc<Found>>>,
     descriptors: usize,
     bytes: u64,
+    /// Whether a task lets go of it in time.
+    swept: bool,
+}
+
+/// It, for as long as the guard lives.
+pub(super) fn lock(kept: &Mutex<Kept>) -> MutexGuard<'_, Kept> {
+    kept.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Lets go of what is kept once it is too old, also if nobody asks any more: what is removed meanwhile is to be gone.
+pub(super) async fn sweep(kept: Arc<Mutex<Kept>>) {
+    loop {
+        let due = {
+            let mut kept = lock(&kept);
+            kept.forget_the_old();
+            if kept.paths.is_empty() {
+                kept.swept = false;
+                return;
+            }
+            kept.since + FRESH
+        };
+        sleep_until(due).await;
+    }
 }
 
 impl Kept {
@@ -37,6 +60,7 @@ impl Kept {
             paths: HashMap::new(),
             descriptors: 0,
             bytes: 0,
+            swept: false,
         }
     }
 
@@ -45,10 +69,14 @@ impl Kept {
     /// Forgets everything once a second: what is asked for again is found again, and only what is asked for keeps a
     /// descriptor.
     pub(super) fn lately(&mut self, path: &[u8]) -> Option<Option<Arc<Found>>> {
+        self.forget_the_old();
+        self.paths.get(path).cloned()
+    }
+
+    fn forget_the_old(&mut self) {
         if self.since.elapsed() >= FRESH {
             self.clear();
         }
-        self.paths.get(path).cloned()
     }
 
     fn clear(&mut self) {
@@ -58,10 +86,12 @@ impl Kept {
         self.bytes = 0;
     }
 
-    /// Keeps what was found for `path`, and lets go of everything else if that would be too much.
-    pub(super) fn keep(&mut self, path: &[u8], found: Option<&Arc<Found>>) {
+    /// Keeps what was found for `path`, and lets go of everything else if that would be too much. Whether [`sweep`] has
+    /// to be started for it.
+    #[must_use]
+    pub(super) fn keep(&mut self, path: &[u8], found: Option<&Arc<Found>>) -> bool {
         if path.len() > PATH_LENGTH {
-            return;
+            return false;
         }
         let variants = || found.iter().flat_map(|found| found.variants());
         let descriptors = variants().filter(|variant| !variant.file.is_in_memory()).count();
@@ -78,13 +108,31 @@ impl Kept {
         self.descriptors += descriptors;
         self.bytes += bytes;
         self.paths.insert(path.into(), found.cloned());
+        !std::mem::replace(&mut self.swept, true)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::sleep;
+
     use super::super::tests::Place;
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_nobody_asks_for_any_more_is_let_go() {
+        let place = Place::with(&["long.txt"]);
+        place.write("long.txt", &"x".repeat(20_000));
+        let found = Arc::downgrade(&place.library.find(b"/long.txt").unwrap());
+        assert_eq!(found.strong_count(), 1);
+
+        sleep(FRESH * 2).await;
+        assert_eq!(found.strong_count(), 0);
+
+        let again = Arc::downgrade(&place.library.find(b"/long.txt").unwrap());
+        sleep(FRESH * 2).await;
+        assert_eq!(again.strong_count(), 0, "each time");
+    }
 
     #[tokio::test(start_paused = true)]
     async fn what_is_kept_is_bounded() {
