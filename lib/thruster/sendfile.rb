@@ -40,6 +40,8 @@ module Thruster
       status, headers, body = response
       return response unless status != 206 && body.respond_to?(:to_path) && path = sendable(body.to_path)
 
+      # Rack 2 has capitals in it, apps may not.
+      headers = headers.reject { |name, _| name.casecmp?(Rack::CONTENT_LENGTH) }
       headers = headers.merge(HEADER => path, Rack::CONTENT_LENGTH => "0")
       [ status, headers, Rack::BodyProxy.new([]) { body.close if body.respond_to?(:close) } ]
     end

@@ -33,11 +33,17 @@ RSpec.describe Thruster::Middleware do
   it "names the file to thrust in the place of its body, and keeps status and fields" do
     status, headers, body = call(file, status: 203)
 
-    expect([ status, headers ]).to eq([ 203, { "content-length" => "0", "etag" => "e", "x-sendfile" => file } ])
+    expect([ status, headers ]).to eq([ 203, { Rack::CONTENT_LENGTH => "0", "etag" => "e", "x-sendfile" => file } ])
     expect(body.each.to_a).to be_empty
     expect(@body.closed).to be_nil
     body.close
     expect(@body.closed).to be(true)
+  end
+
+  it "leaves no second length, however it is written" do
+    _, headers, = call(file, headers: { "Content-Length" => "13" })
+
+    expect(headers.select { |name, _| name.casecmp?("content-length") }).to eq(Rack::CONTENT_LENGTH => "0")
   end
 
   it "takes a Pathname, as send_file does" do
