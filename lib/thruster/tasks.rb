@@ -9,15 +9,22 @@ module Thruster
   # What the rake tasks show, as text or as JSON.
   class Tasks
     # +format+ is "json" for programs; nil, or anything else, is for people.
-    def initialize(app, format: nil, output: $stdout)
+    def initialize(app, format: nil, output: $stdout, errors: $stderr, command_line: CommandLine.new(root: app.root))
       @app = app
       @json = format.to_s == "json"
       @output = output
+      @errors = errors
+      @command_line = command_line
     end
 
-    # Whether a thrust of this app runs and has answered.
+    # Whether a thrust of this app runs and has answered. Another app's is not meant, though it may be the only one.
     def status
-      CommandLine.new(root: @app.root).show("status", *("--json" if @json)).success?
+      if running = command_line.status
+        command_line.show("status", "--pid", running["pid"].to_s, *("--json" if @json)).success?
+      else
+        @errors.puts "No thrust was found that runs in #{@app.root}; `thrust status` may show others"
+        false
+      end
     end
 
     # Every setting with its value and source.
@@ -35,9 +42,7 @@ module Thruster
     end
 
     private
-      def command_line
-        @command_line ||= CommandLine.new(root: @app.root)
-      end
+      attr_reader :command_line
 
       def told
         @told ||= Doctor::Told.by(@app)

@@ -3,6 +3,7 @@
 require "test_helper"
 require "support/doctor_test"
 require "thruster/effective_settings"
+require "thruster/tasks"
 
 class ReportTest < DoctorTest
   FINDINGS = [
@@ -22,6 +23,23 @@ class ReportTest < DoctorTest
     def findings
       raise IOError, "closed"
     end
+  end
+
+  test "the status of another app's thrust is not shown for that of this one" do
+    shown = []
+    said = Said.new({ "status" => nil })
+    said.define_singleton_method(:show) { |*words| (shown << words) && Struct.new(:success?).new(true) }
+    app = App.new(Pathname(@root))
+    errors = StringIO.new
+
+    none = Thruster::Tasks.new(app, command_line: said, errors:).status
+    said.answers["status"] = { "pid" => 12 }
+    one = Thruster::Tasks.new(app, command_line: said, format: "json").status
+
+    assert_not none
+    assert_match(/\ANo thrust was found that runs in #{@root}; /, errors.string)
+    assert one
+    assert_equal [ %w[status --pid 12 --json] ], shown
   end
 
   test "what is wrong stands last, with its reason and its remedy" do
