@@ -9,6 +9,8 @@ PROJECT = File.expand_path("..", __dir__)
 
 Dir[File.join(__dir__, "support/*.rb")].sort.each { require _1 }
 
+RSpec::Matchers.define_negated_matcher :not_include, :include
+
 RSpec.configure do |config|
   config.disable_monkey_patching!
   config.order = :random

@@ -49,7 +49,7 @@ module Thruster
       end
 
       def table(settings)
-        rows = settings.select(&:built).map { |row| [ row.name, shown(row.text), row.source ] }
+        rows = settings.select(&:built).map { |row| [ row.name, shown(row.text), row.source.sub(/\Arails\z/, "Rails") ] }
         widths = rows.transpose.map { |column| column.map { _1.to_s.length }.max }
         lines = rows.map { |name, value, source| "#{name.ljust(widths[0])}  #{value.ljust([ widths[1], 40 ].min)}  #{source}" }
         [ head(settings), *lines ].join("\n")

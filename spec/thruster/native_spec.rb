@@ -68,5 +68,3 @@ RSpec.describe "The extension" do
     expect(message).to include("/lib/thruster/#{RUBY_VERSION[/\A\d+\.\d+/]}/thruster_native")
   end
 end
-
-RSpec::Matchers.define_negated_matcher :not_include, :include

@@ -55,5 +55,3 @@ RSpec.describe Thruster::Remedy do
     expect(remedy).to include("bundle exec rake compile")
   end
 end
-
-RSpec::Matchers.define_negated_matcher :not_include, :include
