@@ -50,6 +50,18 @@ fn the_file_comes_in_the_place_of_the_body_and_the_rest_of_the_answer_stays() {
 }
 
 #[test]
+fn with_debug_on_the_log_says_which_file_is_sent() {
+    let place = Place::with("page.css", b"hello");
+    let target = app(&place.path("page.css"), "");
+    let proxy = Launch::before(&target).env("DEBUG", "1").start();
+
+    proxy.connect().get("/");
+
+    let line = proxy.wait_for_log("X-Sendfile sending file");
+    assert_eq!(line["path"], place.path("page.css"));
+}
+
+#[test]
 fn what_the_app_says_of_the_file_holds() {
     let place = Place::with("page.css", b"not really gzip");
     let target = app(

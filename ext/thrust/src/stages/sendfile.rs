@@ -110,6 +110,7 @@ impl Sendfile {
         // The app cannot know of the file what the file does, but for a tag of its own.
         response.headers_mut().remove(header::LAST_MODIFIED);
         let (file, path) = opened.map_err(|source| ProxyError::File { path, source })?;
+        tracing::debug!(path = %path.display(), "X-Sendfile sending file");
         files::answer(&mut response, file, &path, &asking);
         Ok(response)
     }
