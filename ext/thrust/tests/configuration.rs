@@ -131,6 +131,20 @@ fn config_speaks_json_and_masks_secrets() {
 }
 
 #[test]
+fn every_live_setting_has_a_test_that_pushes_it_and_sees_what_follows() {
+    let tests = [include_str!("pushed.rs"), include_str!("pushed_files.rs")].concat();
+
+    let unseen: Vec<_> = TABLE
+        .into_iter()
+        .filter(|setting| setting.when == When::Live && setting.is_built())
+        .map(Setting::pushed_name)
+        .filter(|name| !tests.contains(&format!("\"{name}\"")))
+        .collect();
+
+    assert!(unseen.is_empty(), "{unseen:?}");
+}
+
+#[test]
 fn the_documentation_has_the_table_of_settings() {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/configuration.md");
     let text = fs::read_to_string(&page).unwrap();

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use self::support::frames::PREFACE;
-use self::support::{Launch, Pushed, TestTarget, configure, cue, thrust};
+use self::support::{Launch, Pushed, Swamped, TestTarget, configure, cue, thrust};
 
 const SLOW: &str = "GET /slow HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -399,9 +399,21 @@ fn how_long_a_request_waits_for_its_turn_follows_a_push() {
 #[test]
 fn how_long_a_booting_app_is_awaited_follows_a_push() {
     let running = Pushed::start(Launch::before_port(support::free_port()).env("BAD_GATEWAY_PAGE", ""));
-    running.push(&[("boot_timeout", "100ms"), ("target_connect_timeout", "1s")]);
+    running.push(&[("boot_timeout", "100ms")]);
 
     assert_eq!(running.proxy.connect().get("/").status(), 503);
+}
+
+#[test]
+fn how_long_connecting_to_the_app_may_take_follows_a_push() {
+    let target = Swamped::start();
+    let running = Pushed::start(Launch::before_port(target.port()));
+    running.push(&[("target_connect_timeout", "300ms")]);
+
+    assert_eq!(running.proxy.connect().get("/").status(), 504);
+
+    let error = running.proxy.wait_for_log("Request")["error"].to_string();
+    assert!(error.contains("within 300ms"), "{error}");
 }
 
 #[test]
@@ -410,11 +422,7 @@ fn how_the_end_is_awaited_follows_a_push() {
     let launch = Launch::shell("trap '' TERM; while :; do sleep 1; done")
         .env("TARGET_PORT", target.port().to_string());
     let running = Pushed::start(launch);
-    running.push(&[
-        ("shutdown_delay", "10ms"),
-        ("drain_timeout", "200ms"),
-        ("stop_timeout", "100ms"),
-    ]);
+    running.push(&[("drain_timeout", "200ms"), ("stop_timeout", "100ms")]);
     running.proxy.connect().get("/");
     let mut client = running.proxy.connect();
     client.send(SLOW);
@@ -436,6 +444,22 @@ fn how_the_end_is_awaited_follows_a_push() {
         began.elapsed() < Duration::from_secs(5),
         "not the default of the drain"
     );
+}
+
+#[test]
+fn how_long_requests_are_taken_after_a_signal_follows_a_push() {
+    let target = TestTarget::echoing();
+    let running = Pushed::before(&target, &[("shutdown_delay", "1s")]);
+    running.proxy.connect().get("/");
+
+    running.proxy.signal(Signal::TERM);
+    running
+        .proxy
+        .wait_for_log("Told to end; finishing requests first");
+
+    assert_eq!(running.proxy.connect().get("/late").text(), "GET /late ");
+    let Pushed { proxy, .. } = running;
+    assert_eq!(proxy.wait_exit().code(), Some(143));
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod support;
 use std::fs;
 use std::path::Path;
 
+use rustix::process::{Signal, kill_process};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -125,6 +126,36 @@ fn public_files_are_left_to_an_app_that_wants_https_unless_they_are_asked_for_by
     assert_eq!(ask("X-Forwarded-Proto: https\r\n", &[]), "a file");
     let unbelieved = [("trusted_proxies", "none")];
     assert_eq!(ask("X-Forwarded-Proto: https\r\n", &unbelieved), "GET /file.txt ");
+}
+
+#[test]
+fn while_the_app_is_started_again_public_files_are_sent_as_it_said_last() {
+    let public = tempfile::tempdir().unwrap();
+    fs::write(public.path().join("file.txt"), "a file").unwrap();
+    let pushed = Pushed::start(Launch::generations().env("THRUSTER_RESTART_ENABLED", "on"));
+    let app = TestTarget::saying(pushed.proxy.app_port(1), "the app's");
+    let get = || pushed.proxy.connect().get("/file.txt");
+    let say = |generation, fields| {
+        let settings = [("public_path", text(public.path())), ("public_headers", fields)];
+        let reply = pushed.say(generation, &configure(&settings));
+        assert_eq!(reply["reply"], "ok", "{reply}");
+    };
+    assert_eq!(get().text(), "the app's", "nobody has said where files are");
+    say(1, "X-By: the first");
+
+    drop(app);
+    kill_process(pushed.proxy.child(), Signal::KILL).unwrap();
+    pushed
+        .proxy
+        .wait_for_log("Starting the upstream process again after a pause");
+    let file = get();
+    assert_eq!(
+        (file.text().as_str(), file.header("x-by").as_deref()),
+        ("a file", Some("the first"))
+    );
+
+    say(2, "X-By: the second");
+    assert_eq!(get().header("x-by").as_deref(), Some("the second"));
 }
 
 /// An app that names a file in a place of its own.

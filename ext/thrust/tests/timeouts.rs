@@ -4,10 +4,9 @@ mod support;
 
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
-use std::thread;
 use std::time::{Duration, Instant};
 
-use self::support::{DEADLINE, Launch, TestTarget};
+use self::support::{DEADLINE, Launch, Swamped, TestTarget};
 
 /// The setting in these tests, in seconds.
 const LIMIT: &str = "1";
@@ -243,29 +242,8 @@ fn an_answer_that_moves_has_all_the_time_it_wants_and_one_that_stands_still_is_c
 
 #[test]
 fn a_target_that_takes_no_connection_is_a_504() {
-    // A full backlog: further connections are neither taken nor refused.
-    let listener = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-    listener
-        .bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into())
-        .unwrap();
-    listener.listen(0).unwrap();
-    let port = listener.local_addr().unwrap().as_socket().unwrap().port();
-    let _waiting: Vec<_> = thread::scope(|scope| {
-        let connecting: Vec<_> = (0..4)
-            .map(|_| {
-                scope.spawn(move || {
-                    let address = std::net::SocketAddr::from(([127, 0, 0, 1], port));
-                    std::net::TcpStream::connect_timeout(&address, Duration::from_millis(300))
-                })
-            })
-            .collect();
-        connecting
-            .into_iter()
-            .map(|connection| connection.join().unwrap())
-            .collect()
-    });
-    let proxy = Launch::new(["sleep", "1000"])
-        .env("THRUSTER_TARGET_PORT", port.to_string())
+    let target = Swamped::start();
+    let proxy = Launch::before_port(target.port())
         .env("THRUSTER_TARGET_CONNECT_TIMEOUT", "500ms")
         .start();
 

@@ -25,6 +25,7 @@ mod proxy;
 mod push;
 mod scrape;
 pub(crate) mod stream;
+mod swamped;
 mod target;
 #[cfg(target_os = "linux")]
 mod terminal;
@@ -54,6 +55,7 @@ pub(crate) use self::program::thrust;
 pub(crate) use self::proxy::{Ended, Launch, TestProxy, without_an_app};
 pub(crate) use self::push::{Pushed, configure, say_as};
 pub(crate) use self::scrape::Scrape;
+pub(crate) use self::swamped::Swamped;
 pub(crate) use self::target::{App, TestTarget};
 #[cfg(target_os = "linux")]
 pub(crate) use self::terminal::Terminal;
