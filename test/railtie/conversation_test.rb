@@ -76,13 +76,18 @@ class ConversationTest < ActiveSupport::TestCase
     assert_equal 1, @proxy.told.size
   end
 
-  test "the runner, tasks and the console tell thrust nothing" do
-    proxy
-    [ %w[bin/rails runner Rails], %w[bin/rails middleware], %w[bin/rails console] ].each do |command|
-      assert_predicate serve(command).wait, :success?, @server.output
-    end
+  # bin/jobs and what else runs jobs loads the environment and no server.
+  {
+    "the runner" => [ %w[bin/rails runner Rails], {} ], "a task" => [ %w[bin/rails middleware], {} ],
+    "the console" => [ %w[bin/rails console], {} ], "a worker of jobs" => [ %w[ruby -r ./config/environment -e Rails], {} ],
+    "a test" => [ %w[bin/rails runner Rails], { "RAILS_ENV" => "test" } ]
+  }.each do |name, (command, environment)|
+    test "#{name} tells thrust nothing" do
+      proxy
 
-    assert_empty @proxy.told
+      assert_predicate serve(command, environment).wait, :success?, @server.output
+      assert_empty @proxy.told
+    end
   end
 
   test "THRUSTER_RAILS_ENABLED=0 keeps Rails silent" do
