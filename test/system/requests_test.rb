@@ -59,6 +59,14 @@ class RequestsTest < SystemTest
     end
   end
 
+  test "the app's log says how long a request waited before Rails had it" do
+    thrust.get("/request", "X-Request-Id" => "the-wait-of-this-test")
+
+    line = eventually("the app's log line") { thrust.output[/\[the-wait-of-this-test\] Completed .*/] }
+
+    assert_match(/200 OK in \d+ms \(Queue: \d+\.\dms \| /, line)
+  end
+
   test "every request leaves one line with thruster's names" do
     thrust.get("/nowhere/log-test", "User-Agent" => "test")
 

@@ -6,14 +6,18 @@ require "test_helper"
 class SendfileTest < SystemTest
   MEGABYTE = 1024 * 1024
 
-  test "clients that take nothing of a file keep no thread of Puma busy" do
+  test "fifty clients that take their time with a file of 1 GB keep no thread of Puma busy, and cost no memory" do
     server = start_thrust(environment: { "RAILS_MAX_THREADS" => "1" })
-    slow = 5.times.map { server.socket.tap { |socket| socket.write "GET /stored/32 HTTP/1.1\r\nHost: localhost\r\n\r\n" } }
-    slow.each { |socket| assert_match %r{\AHTTP/1.1 200 }, read_until(socket, "\r\n\r\n") }
+    server.get("/stored/1024", "Range" => "bytes=0-9")
+    before = memory(server)
 
+    slow = 50.times.map { server.socket.tap { |socket| socket.write "GET /stored/1024 HTTP/1.1\r\nHost: localhost\r\n\r\n" } }
+    slow.each { |socket| assert_match %r{\AHTTP/1.1 200 }, take(socket, MEGABYTE) }
     answer = server.get("/request")
+    slow.each { |socket| take(socket, MEGABYTE) }
 
     assert_equal "200", answer.code
+    assert_operator memory(server) - before, :<, 16 * MEGABYTE
   ensure
     slow&.each(&:close)
   end
@@ -69,4 +73,16 @@ class SendfileTest < SystemTest
       assert_not_includes JSON.parse(thrust.get("/request", pretended).body)["headers"], "x-thruster-secret"
     end
   end
+
+  private
+    # At least so many of the next bytes.
+    def take(socket, bytes)
+      read(socket, within: 10) { _1.bytesize >= bytes }
+    end
+
+    # What thrust and its app have in memory, in bytes.
+    def memory(server)
+      status, = server.command("status", "--json", "--pid", server.pid.to_s)
+      [ server.pid, JSON.parse(status)["child"] ].sum { |pid| File.read("/proc/#{pid}/status")[/^VmRSS:\s+(\d+)/, 1].to_i * 1024 }
+    end
 end
