@@ -61,6 +61,13 @@ impl Body {
         next
     }
 
+    /// Keeps what is read of a file in one go at most so long, in bytes; see [`FileBody::read_at_most`].
+    pub(crate) fn read_at_most(&mut self, limit: Option<u64>) {
+        if let Kind::File(body) = &mut self.kind {
+            body.read_at_most(limit);
+        }
+    }
+
     /// Goes on with what has to happen while nobody wants the next part: the rest of the upload that this answers.
     pub(crate) fn poll_upload(&mut self, cx: &mut Context<'_>) {
         if let Kind::Answer(body) = &mut self.kind {

@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use h2::client::SendRequest;
 use http::Request;
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use self::support::{DEADLINE, Launch, TestTarget};
+use self::support::{DEADLINE, Launch, TestProxy, TestTarget};
 
 const MEGABYTE: u64 = 1024 * 1024;
 
@@ -290,6 +291,41 @@ async fn clients_that_read_slowly_cost_a_descriptor_and_no_memory_and_the_app_is
     assert!(target.connections() < 10, "the app's connections are used again");
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_http_2_client_with_hundreds_of_files_that_it_hardly_takes_costs_little() {
+    const CONNECTIONS: u64 = 2;
+    const STREAMS: usize = 250;
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("file");
+    File::create(&path).unwrap().set_len(1024 * MEGABYTE).unwrap();
+    let target = naming();
+    let proxy = Launch::before(&target).env("THRUSTER_THREADS", "1").start();
+    assert_eq!(proxy.connect().get("/nothing").status(), 404);
+    let before = support::usage::memory(&proxy);
+
+    let mut held = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let mut client = connect_with(&proxy, 1).await;
+        for _ in 0..STREAMS {
+            let request = Request::get(format!("http://a{}", path.display()));
+            client = client.ready().await.unwrap();
+            let (answer, _) = client.send_request(request.body(()).unwrap(), true).unwrap();
+            let mut body = answer.await.unwrap().into_body();
+            assert_eq!(body.data().await.unwrap().unwrap().len(), 1);
+            held.push((client.clone(), body));
+        }
+    }
+    let after = support::usage::memory(&proxy);
+
+    assert!(after - before < CONNECTIONS * 8 * MEGABYTE, "{before} {after}");
+    assert_eq!(
+        proxy.connect().get("/nothing").status(),
+        404,
+        "others are answered"
+    );
+}
+
 /// An app that names the file that is asked for.
 fn naming() -> TestTarget {
     TestTarget::start(|app| {
@@ -315,6 +351,20 @@ fn find(directory: &Path, name: &str) -> PathBuf {
         }
     }
     panic!("no {name} below {}", directory.display());
+}
+
+/// A client that takes so many bytes of each answer before it has looked at them.
+async fn connect_with(proxy: &TestProxy, window: u32) -> SendRequest<Bytes> {
+    let socket = TcpStream::connect(("127.0.0.1", proxy.port()))
+        .await
+        .expect("the proxy listens");
+    let (client, connection) = h2::client::Builder::new()
+        .initial_window_size(window)
+        .handshake(socket)
+        .await
+        .expect("the proxy speaks HTTP/2");
+    tokio::spawn(connection);
+    client
 }
 
 /// The status and the body.

@@ -45,7 +45,9 @@ struct Granted {
 
 /// Reads `/proc/PID/limits`.
 fn granted(limits: &str) -> Option<Granted> {
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    let line = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"))?;
     let descriptors = match line.split_whitespace().nth(1)? {
         "unlimited" => None,
         number => Some(number.parse().ok()?),

@@ -25,6 +25,8 @@ pub(crate) struct FileBody {
     pieces: VecDeque<Piece>,
     /// In bytes, of all pieces.
     left: u64,
+    /// What is read in one go, in bytes; `None` for as much as a read takes.
+    at_once: Option<u64>,
     /// Whether the kernel has refused to send it.
     #[cfg(target_os = "linux")]
     only_read: bool,
@@ -44,6 +46,7 @@ impl FileBody {
             path,
             pieces: VecDeque::new(),
             left: 0,
+            at_once: None,
             #[cfg(target_os = "linux")]
             only_read: false,
         }
@@ -63,15 +66,27 @@ impl FileBody {
         }
     }
 
+    /// From now on reads at most so many bytes in one go, into memory of their size; `None` for as much as a read takes.
+    pub(crate) fn read_at_most(&mut self, limit: Option<u64>) {
+        self.at_once = limit;
+    }
+
     /// The next bytes, or `None` after the last.
     pub(crate) fn next(&mut self) -> Option<Result<Bytes, BodyError>> {
         let piece = match self.pieces.front_mut()? {
             Piece::Text(text) => std::mem::take(text),
-            Piece::Run(run) => match self.source.read_at(run.start, run.end - run.start) {
-                Ok(bytes) if bytes.is_empty() => return Some(Err(self.cut())),
-                Ok(bytes) => bytes,
-                Err(source) => return Some(Err(self.broken(source))),
-            },
+            Piece::Run(run) => {
+                let length = run.end - run.start;
+                let read = match self.at_once {
+                    Some(limit) => self.source.copy_at(run.start, length.min(limit)),
+                    None => self.source.read_at(run.start, length),
+                };
+                match read {
+                    Ok(bytes) if bytes.is_empty() => return Some(Err(self.cut())),
+                    Ok(bytes) => bytes,
+                    Err(source) => return Some(Err(self.broken(source))),
+                }
+            }
         };
         self.advance(piece.len() as u64);
         Some(Ok(piece))
@@ -198,6 +213,20 @@ mod tests {
             [b"before", &content[10..150_000], b"between", &content[..3]].concat()
         );
         assert_eq!(body.length(), 0);
+    }
+
+    #[test]
+    fn pieces_are_as_small_as_they_are_wanted() {
+        let (_file, mut body) = file(&[b'x'; 100_000]);
+        body.add_run(0..100_000);
+
+        body.read_at_most(Some(5000));
+        assert_eq!(body.next().unwrap().unwrap().len(), 5000);
+        body.read_at_most(None);
+        assert_eq!(body.next().unwrap().unwrap().len(), 64 * 1024);
+        body.read_at_most(Some(40_000));
+        assert_eq!(body.next().unwrap().unwrap().len(), 100_000 - 5000 - 64 * 1024);
+        assert!(body.next().is_none());
     }
 
     #[test]

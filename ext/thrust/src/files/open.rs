@@ -117,7 +117,7 @@ fn size(stat: &Stat) -> u64 {
 
 fn modified(stat: &Stat) -> Modified {
     Modified {
-        seconds: stat.st_mtime as i64,
+        seconds: stat.st_mtime,
         nanoseconds: u32::try_from(stat.st_mtime_nsec).unwrap_or(0),
     }
 }

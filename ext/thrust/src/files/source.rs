@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::buffer::Buffer;
+use crate::buffer::{self, Buffer};
 
 /// Where the bytes of a file come from. An enum, because files will not always be those of this machine.
 #[derive(Clone, Debug)]
@@ -38,6 +38,15 @@ impl Source {
                 Ok(bytes.slice(place(offset)..place(offset.saturating_add(limit))))
             }
         }
+    }
+
+    /// The same in memory of just that size, which may be held for long.
+    pub(super) fn copy_at(&self, offset: u64, limit: u64) -> io::Result<Bytes> {
+        let bytes = self.read_at(offset, limit)?;
+        Ok(match self {
+            Self::File(_) if buffer::is_lent(&bytes) => Bytes::copy_from_slice(&bytes),
+            Self::File(_) | Self::Memory(_) => bytes,
+        })
     }
 
     /// What the kernel can send it from, if it can.

@@ -133,6 +133,7 @@ impl http_body::Body for Outgoing {
     ) -> Poll<Option<Result<Frame<Piece>, BodyError>>> {
         let this = self.get_mut();
         this.open.asked();
+        this.body.read_at_most(this.open.share());
         let next = match this.body.poll_next(cx) {
             Poll::Ready(next) => {
                 this.stall.over();

@@ -14,6 +14,12 @@ use tokio::sync::Notify;
 pub(super) use self::neglect::Neglect;
 use super::flood::{Allowance, BYTES, PER_PIECE, PER_REQUEST};
 
+/// Answers that may wait with a whole read each.
+const FEW: u64 = 8;
+/// What the answers of a connection that wait for its client share, in bytes, and what each has at least.
+const READ_AHEAD: u64 = 512 * 1024;
+const LEAST: u64 = 4 * 1024;
+
 /// The streams of one connection.
 #[derive(Debug)]
 pub(super) struct Streams {
@@ -160,6 +166,13 @@ impl Open {
         }
     }
 
+    /// How many bytes of this answer are worth reading ahead, where that is our choice: the fewer, the more of the
+    /// connection's answers wait for the client. `None` for as many as a read takes.
+    pub(super) fn share(&self) -> Option<u64> {
+        let waiting = self.flow.streams.waiting.load(Ordering::Relaxed);
+        (waiting >= FEW).then(|| (READ_AHEAD / (waiting + 1)).max(LEAST))
+    }
+
     /// There is nothing more to answer.
     pub(super) fn over(&mut self) {
         self.is_over = true;
@@ -250,6 +263,22 @@ mod tests {
         (0..BYTES).for_each(|_| flow.sent(3));
 
         assert_eq!(streams.take_earned(), 3);
+    }
+
+    #[test]
+    fn the_more_answers_wait_the_less_is_read_ahead_of_each() {
+        let streams = Streams::new();
+        let mut open: Vec<_> = (0..250).map(|_| Streams::open(&streams)).collect();
+        let mut held = 0;
+        for one in &mut open {
+            held += one.share().unwrap_or(64 * 1024);
+            one.given();
+        }
+
+        assert!((1 << 20..4 << 20).contains(&held), "{held}");
+        assert_eq!(open[0].share(), Some(LEAST));
+        open.iter_mut().skip(1).for_each(Open::asked);
+        assert_eq!(open[0].share(), None);
     }
 
     #[tokio::test(start_paused = true)]
