@@ -1,8 +1,8 @@
 //! Files that answer requests: opened without harm, compared with what the client has, cut into ranges, and sent from
 //! their descriptor.
 //!
-//! Which file it is, [`crate::stages::sendfile`] has from the app, and [`crate::stages::static_files`] from the request's
-//! path.
+//! Which file it is, [`crate::stages::sendfile`] has from the app, and [`crate::stages::static_files`] from the
+//! request's path.
 
 mod answer;
 mod body;

@@ -70,8 +70,8 @@ impl Room {
         room
     }
 
-    /// From now on an address may have as many as `config` says. Who is connected stays, and counts if it has counted so
-    /// far.
+    /// From now on an address may have as many as `config` says. Who is connected stays, and counts if it has counted
+    /// so far.
     pub(crate) fn set_addresses(&self, config: &Config) {
         let exempt = || config.trusted_proxies.networks.clone();
         match (config.max_connections_per_address, self.addresses.load_full()) {

@@ -46,8 +46,8 @@ pub enum Origin {
     },
 }
 
-/// Wraps `command` as `settings` say: serves until it ends. Returns the status to exit with, its own if it ran. Does not return if
-/// another program is to take our place; if that fails, goes on.
+/// Wraps `command` as `settings` say: serves until it ends. Returns the status to exit with, its own if it ran. Does
+/// not return if another program is to take our place; if that fails, goes on.
 ///
 /// Call it on the main thread, which lives as long as the process: the child's parent-death signal hangs on it.
 pub fn run(settings: &Settings, mut origin: Origin, command: Vec<OsString>, log: &Log) -> ExitCode {

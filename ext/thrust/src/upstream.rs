@@ -120,8 +120,8 @@ impl Upstream {
         self.end_waits();
     }
 
-    /// Gives requests that come from now on their turn by `queue`; those under way are not counted in it. Returns the one
-    /// before: who waits there goes to the new one once that is closed.
+    /// Gives requests that come from now on their turn by `queue`; those under way are not counted in it. Returns the
+    /// one before: who waits there goes to the new one once that is closed.
     pub(crate) fn set_queue(&self, queue: Option<Arc<Queue>>) -> Option<Arc<Queue>> {
         self.pool.set_queue(queue)
     }

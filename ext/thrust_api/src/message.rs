@@ -45,7 +45,8 @@ pub enum Command {
     Metrics,
     /// Tell every setting: [`Outcome::Config`].
     Config,
-    /// Take the settings of the app: [`Outcome::Configured`]. Only an app may ask, through the socket of its generation.
+    /// Take the settings of the app: [`Outcome::Configured`]. Only an app may ask, through the socket of its
+    /// generation.
     Configure(Box<Push>),
     /// Start the app again without a gap: [`Outcome::Restarted`].
     Restart {

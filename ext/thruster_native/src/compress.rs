@@ -20,7 +20,8 @@ use encoding::Encoding;
 use sibling::Outcome;
 
 /// Writes the siblings of these files, one for each encoding, and yields for each: the index of its file, the name of
-/// the encoding, what happened (`:written`, `:kept`, `:larger`, `:failed`), and its size in bytes or, if it failed, why.
+/// the encoding, what happened (`:written`, `:kept`, `:larger`, `:failed`), and its size in bytes or, if it failed,
+/// why.
 ///
 /// # Errors
 ///

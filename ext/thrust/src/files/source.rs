@@ -23,8 +23,8 @@ pub(crate) enum Source {
 impl Source {
     /// Reads what is at `offset`, at most `limit` bytes; none at the end.
     ///
-    /// In place, on the thread of the core: a file that is in memory is read faster than it is handed to another thread,
-    /// and of one that is not, each read is short.
+    /// In place, on the thread of the core: a file that is in memory is read faster than it is handed to another
+    /// thread, and of one that is not, each read is short.
     pub(super) fn read_at(&self, offset: u64, limit: u64) -> io::Result<Bytes> {
         match self {
             Self::File(file) => {

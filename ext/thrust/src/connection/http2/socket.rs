@@ -39,7 +39,8 @@ const ENHANCE_YOUR_CALM: u32 = 0xb;
 const GOAWAY: u8 = 7;
 
 thread_local! {
-    /// Where the next connection that has something to write gathers it: nearly always one is done before another begins.
+    /// Where the next connection that has something to write gathers it: nearly always one is done before another
+    /// begins.
     static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 

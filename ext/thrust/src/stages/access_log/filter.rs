@@ -54,8 +54,8 @@ impl Filter {
         Cow::Owned(filtered)
     }
 
-    /// Where the first sensitive value of `pair` begins. It ends with the pair: Rack has stopped to take `;` for a separator,
-    /// so what follows one may belong to the secret.
+    /// Where the first sensitive value of `pair` begins. It ends with the pair: Rack has stopped to take `;` for a
+    /// separator, so what follows one may belong to the secret.
     fn sensitive_value(&self, pair: &[u8]) -> Option<usize> {
         let mut start = 0;
         for part in pair.split(|byte| *byte == b';') {
