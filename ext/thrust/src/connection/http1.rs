@@ -168,8 +168,9 @@ async fn exchange(
 
     // Boxed, as small as it is: with it, this future would be too large for the allocator's fast lane.
     let mut gone = Box::pin(link.stream.closed_by_peer());
-    let live = core.live();
     let response = {
+        // Not for longer: an answer may last for hours, and what held when it began has files open.
+        let live = core.live();
         let mut handled = std::pin::pin!(live.pipeline.handle(request, client));
         // A client that left drops `handled`, which cancels the request to the app and writes the log line.
         poll_fn(|cx| match handled.as_mut().poll(cx) {

@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use super::serve;
+use crate::config::Config;
 use crate::core::{Core, Counted};
 use crate::exchange::{Client, Peer};
 use crate::upstream::Target;
@@ -111,6 +112,23 @@ async fn what_stands_still_for_longer_than_it_may_is_cut() {
     assert!(Http2::connect(&core).await.get(0).await.is_err());
 
     assert!(since.elapsed() < STEP * 12, "{:?}", since.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_holds_nothing_of_settings_that_were_replaced_meanwhile() {
+    let (_place, core) = before(move |app| trickling(app, EVENTS, STEP));
+    let held = Arc::downgrade(&core.live());
+    let mut one = Http1::connect(&core);
+    one.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    one.0.read_u8().await.expect("an answer");
+    let mut two = Http2::connect(&core).await;
+    let request = Request::get("http://a/").body(()).expect("it is a request");
+    let (answer, _) = two.client.send_request(request, true).expect("a stream is free");
+    let _answer = answer.await.expect("an answer");
+
+    core.set(&Config::of(&LIMITS));
+
+    assert_eq!(held.strong_count(), 0);
 }
 
 /// An app that says `hello` every now and then, first at once.
