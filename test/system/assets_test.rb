@@ -3,12 +3,13 @@
 require "test_helper"
 
 class AssetsTest < SystemTest
-  test "an asset comes under the name that its page gives it, to be kept for a year" do
+  test "an asset comes under the name that its page gives it, to be kept for ever, and another file for as long as Rails says" do
     response = thrust.get(stylesheet)
 
     assert_equal "200", response.code
-    assert_equal "text/css", response["Content-Type"]
-    assert_equal "public, max-age=31556952", response["Cache-Control"]
+    assert_equal "text/css; charset=utf-8", response["Content-Type"]
+    assert_equal "public, max-age=31536000, immutable", response["Cache-Control"]
+    assert_equal "public, max-age=31556952", thrust.get("/about.html")["Cache-Control"]
     assert_equal File.binread(File.join(DummyApp::ROOT, "public", stylesheet)), response.body
   end
 

@@ -143,6 +143,9 @@ fn digested_assets_never_change_and_every_file_has_the_headers_that_are_set() {
     let (strict, _target, _strict) = before_with(files, |launch| {
         launch.env("THRUSTER_PUBLIC_HEADERS", "cache-control: no-cache")
     });
+    let (timed, _target, _timed) = before_with(files, |launch| {
+        launch.env("THRUSTER_PUBLIC_HEADERS", "cache-control: public, max-age=60")
+    });
 
     for (path, cached) in [
         (
@@ -160,6 +163,12 @@ fn digested_assets_never_change_and_every_file_has_the_headers_that_are_set() {
         assert_eq!(
             answer.header("cache-control").as_deref(),
             Some("no-cache"),
+            "{path}"
+        );
+        let answer = timed.connect().get(path);
+        assert_eq!(
+            answer.header("cache-control").as_deref(),
+            cached.or(Some("public, max-age=60")),
             "{path}"
         );
     }

@@ -118,8 +118,8 @@ impl Library {
             .assets
             .as_ref()
             .is_some_and(|assets| name.starts_with(assets));
-        if is_asset && names::is_digested(&name) {
-            headers.entry(header::CACHE_CONTROL).or_insert(FOR_EVER);
+        if is_asset && names::is_digested(&name) && !is_strict(&headers) {
+            headers.insert(header::CACHE_CONTROL, FOR_EVER);
         }
         Some(Found {
             coded: coded
@@ -135,6 +135,23 @@ impl Library {
         let file = self.roots.admit(open(&path)?, &path)?;
         Ok((path.into(), file.into_memory_if_small()))
     }
+}
+
+/// Whether what is said of every file leaves nothing to be kept for longer: a mere time is meant for those whose content
+/// may change under their name.
+fn is_strict(headers: &HeaderMap) -> bool {
+    const WORDS: [&str; 6] = [
+        "no-store",
+        "no-cache",
+        "private",
+        "must-revalidate",
+        "max-age=0",
+        "immutable",
+    ];
+    headers.get_all(header::CACHE_CONTROL).iter().any(|value| {
+        let text = value.to_str().unwrap_or_default().to_ascii_lowercase();
+        text.split(',').any(|word| WORDS.contains(&word.trim()))
+    })
 }
 
 impl Found {
