@@ -106,4 +106,15 @@ class DockerfileGeneratorTest < GeneratorTest
     assert_empty made
     assert_equal RAILS_DOCKERFILE, read("Dockerfile")
   end
+
+  test "what the app had before is neither written over nor destroyed" do
+    write ".dockerignore", "/mine\n"
+    write "bin/docker-entrypoint", "#!/bin/sh\nexec \"$@\"\n", mode: 0o755
+    before = files
+
+    run_generator
+    run_generator [], behavior: :revoke
+
+    assert_equal before, files
+  end
 end

@@ -1,5 +1,6 @@
 # frozen_string_literal: true
 
+require "erb"
 require "rails/generators/base"
 require_relative "../app_files"
 require_relative "../container"
@@ -18,9 +19,9 @@ module Thruster
         return behavior == :revoke ? unwrap_container : wrap_container if read(DOCKERFILE) && !made_here?
 
         template "Dockerfile.tt", DOCKERFILE
-        template "docker-entrypoint.tt", ENTRYPOINT unless read(ENTRYPOINT) && behavior == :invoke
+        template "docker-entrypoint.tt", ENTRYPOINT unless foreign?(ENTRYPOINT, "docker-entrypoint.tt")
         chmod ENTRYPOINT, 0o755 if behavior == :invoke
-        copy_file "dockerignore", ".dockerignore" unless read(".dockerignore") && behavior == :invoke
+        copy_file "dockerignore", ".dockerignore" unless foreign?(".dockerignore", "dockerignore")
       end
 
       def say_what_is_left
@@ -33,6 +34,12 @@ module Thruster
       private
         def made_here?
           read(DOCKERFILE)&.start_with?(Image::MARK)
+        end
+
+        # Whether the app has a file of its own there, which is neither written over nor taken away.
+        def foreign?(path, source)
+          text = read(path)
+          text && text != ERB.new(File.read(find_in_source_paths(source)), trim_mode: "-").result(binding)
         end
 
         def image
