@@ -48,9 +48,12 @@ module Thruster
       @encodings = encodings
     end
 
-    # Files whose siblings are worth having, in order of their names. Hidden ones are not served.
+    # Files whose siblings are worth having, in order of their names. Hidden ones are not served, nor is what a link leads
+    # to elsewhere: a sibling would be a copy of it that is.
     def files
-      paths.select { |path| COMPRESSIBLE.include?(kind_of(path)) && File.file?(path) && !File.empty?(path) }
+      paths.select do |path|
+        COMPRESSIBLE.include?(kind_of(path)) && File.file?(path) && !File.empty?(path) && within?(path)
+      end
     end
 
     # Siblings whose file is gone. Only with a digest in the name: nothing else says that it was made from a file.
@@ -87,6 +90,10 @@ module Thruster
     private
       def paths
         Dir.glob("**/*", base: directory).sort.map { File.join(directory, _1) }
+      end
+
+      def within?(path)
+        !File.symlink?(path) || File.realpath(path).start_with?(File.join(File.realpath(directory), ""))
       end
 
       def kind_of(path)

@@ -68,6 +68,21 @@ RSpec.describe Thruster::Assets, :native do
       mode: 0o100640, mtime: Time.at(1_700_000_000, 123_456_789, :nsec)))
   end
 
+  it "copies nothing that a link leads to elsewhere" do
+    Dir.mktmpdir do |elsewhere|
+      secret = File.join(elsewhere, "secret.txt").tap { File.write(_1, "secret\n" * 100) }
+      put("app.css")
+      File.symlink(secret, File.join(@root, "link.txt"))
+      File.symlink(elsewhere, File.join(@root, "deep"))
+      File.symlink("nowhere", File.join(@root, "dead.js"))
+      File.symlink("app.css", File.join(@root, "same.css"))
+
+      compress
+    end
+
+    expect(siblings).to eq(%w[app.css.br app.css.gz app.css.zst same.css.br same.css.gz same.css.zst])
+  end
+
   it "is cleaned up after when it was killed, unless another run may still write" do
     put("deep/.thruster-old")
     put("deep/.thruster-new", modified: Time.now)
