@@ -2,10 +2,13 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use bytes::Bytes;
 use h2::client::SendRequest;
@@ -135,6 +138,113 @@ fn what_a_client_says_names_no_file() {
     for name in ["x-sendfile-type", "x-accel-mapping", "x-thruster-secret"] {
         assert_eq!(target.requests()[0].header(name), None, "{name}");
     }
+}
+
+#[test]
+fn a_link_that_is_turned_round_all_the_time_never_leads_outside() {
+    let place = tempfile::tempdir().unwrap();
+    let path = |name: &str| place.path().join(name);
+    fs::create_dir(path("root")).unwrap();
+    fs::write(path("root/good"), "good").unwrap();
+    fs::write(path("bad"), "bad").unwrap();
+    let target = naming();
+    let proxy = Launch::before(&target)
+        .env("THRUSTER_SENDFILE_ROOTS", path("root"))
+        .start();
+    let stop = AtomicBool::new(false);
+
+    let seen: BTreeSet<_> = thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                for aim in ["bad", "root/good"] {
+                    symlink(path(aim), path("root/new")).unwrap();
+                    fs::rename(path("root/new"), path("root/link")).unwrap();
+                }
+            }
+        });
+        let mut client = proxy.connect();
+        let mut ask = || client.get(path("root/link").to_str().unwrap());
+        let seen = (0..500).map(|_| ask()).filter(|answer| answer.status() == 200);
+        let seen = seen.map(|answer| answer.text()).collect();
+        stop.store(true, Ordering::Relaxed);
+        seen
+    });
+
+    assert!(seen.iter().all(|text| text == "good"), "{seen:?}");
+}
+
+#[test]
+fn every_answer_about_a_file_ends_where_the_next_one_begins() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("file");
+    let content: Vec<u8> = (0..700_000_u32).flat_map(u32::to_be_bytes).collect();
+    fs::write(&path, &content).unwrap();
+    let target = naming();
+    let proxy = Launch::before(&target).start();
+    let tag = proxy
+        .connect()
+        .get(path.to_str().unwrap())
+        .header("etag")
+        .unwrap();
+    let whole = content.len();
+    let cases = [
+        ("GET", String::new(), 200, Some(whole)),
+        ("GET", format!("If-None-Match: {tag}\r\n"), 304, Some(0)),
+        ("GET", "Range: bytes=99999999-\r\n".to_owned(), 416, Some(0)),
+        ("HEAD", String::new(), 200, None),
+        ("HEAD", "Range: bytes=0-1,5-6\r\n".to_owned(), 200, None),
+        ("GET", "Range: bytes=0-1,100000-2000000\r\n".to_owned(), 206, None),
+        ("GET", "Range: bytes=0-,0-\r\n".to_owned(), 200, Some(whole)),
+        (
+            "GET",
+            format!("Range: bytes={}\r\n", ["0-0"; 1000].join(",")),
+            200,
+            Some(whole),
+        ),
+        ("GET", "If-Match: \"x\"\r\n".to_owned(), 412, Some(0)),
+        (
+            "GET",
+            format!("If-Range: W/{tag}\r\nRange: bytes=0-1\r\n"),
+            200,
+            Some(whole),
+        ),
+        (
+            "POST",
+            "Content-Length: 0\r\nRange: bytes=0-1\r\n".to_owned(),
+            200,
+            Some(whole),
+        ),
+        (
+            "GET",
+            "TE: trailers\r\nRange: bytes=-1\r\n".to_owned(),
+            206,
+            Some(1),
+        ),
+    ];
+    let mut client = proxy.connect();
+
+    let requests: Vec<_> = cases
+        .iter()
+        .map(|(method, fields, ..)| {
+            format!("{method} {} HTTP/1.1\r\nHost: a\r\n{fields}\r\n", path.display())
+        })
+        .collect();
+    client.send(requests.concat());
+
+    for (method, fields, status, length) in cases {
+        let head = client.read_head().unwrap();
+        assert_eq!(head.status(), status, "{method} {fields:.60}");
+        if method == "HEAD" {
+            continue;
+        }
+        let body = client.read_body(&head);
+        assert!(
+            length.is_none_or(|length| body.len() == length),
+            "{method} {fields:.60}"
+        );
+        assert!(length != Some(whole) || body == content, "{method} {fields:.60}");
+    }
+    assert_eq!(client.get("/nothing").status(), 404);
 }
 
 #[tokio::test]

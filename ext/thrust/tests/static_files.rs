@@ -189,6 +189,9 @@ fn hidden_files_and_what_lies_outside_are_the_apps_to_answer() {
     )
     .unwrap();
     symlink(public.path(), public.path().join("public/up")).unwrap();
+    symlink("loop.txt", public.path().join("public/loop.txt")).unwrap();
+    symlink("/proc/self/environ", public.path().join("public/environ.txt")).unwrap();
+    fs::create_dir(public.path().join("public/directory.html")).unwrap();
     #[cfg(target_os = "linux")]
     support::make_pipe(&public.path().join("public/fifo.txt"));
     drop(proxy);
@@ -213,6 +216,20 @@ fn hidden_files_and_what_lies_outside_are_the_apps_to_answer() {
         "/fifo.txt",
         "//file.txt",
         "/\\..\\outside.txt",
+        "/..%5coutside.txt",
+        "/%252e%252e/outside.txt",
+        "/x%2f..%2f..%2foutside.txt",
+        "/%c0%ae%c0%ae/outside.txt",
+        "/./file.txt",
+        "/file.txt%2f..%2ffile.txt",
+        "/file.txt//",
+        "/file.txt%20",
+        "/file.txt.",
+        "/loop.txt",
+        "/environ.txt",
+        "/directory",
+        "/directory.html",
+        "/directory.html/",
     ] {
         assert_eq!(client.get(path).text(), format!("GET {path} "));
     }

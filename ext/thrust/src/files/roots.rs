@@ -59,10 +59,13 @@ impl Roots {
         if !place.is_absolute() || self.private.iter().any(|private| place.starts_with(private)) {
             return false;
         }
+        let system = SYSTEM.iter().find(|system| place.starts_with(system));
         if self.directories.is_empty() {
-            return !SYSTEM.iter().any(|system| place.starts_with(system));
+            return system.is_none();
         }
-        let is_inside = |roots: &[PathBuf]| roots.iter().any(|root| place.starts_with(root));
+        // A root that is above the system's directories does not mean those.
+        let means = |root: &Path| system.is_none_or(|system| root.starts_with(system));
+        let is_inside = |roots: &[PathBuf]| roots.iter().any(|root| place.starts_with(root) && means(root));
         if is_inside(&self.resolved.load()) {
             return true;
         }
@@ -176,6 +179,16 @@ mod tests {
         for name in ["one-more/file", "other/file", "file", "one/out", "one/../file"] {
             assert!(!admits(&roots, &path(name)), "{name}");
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_root_means_the_directories_of_the_system_only_if_it_is_in_one() {
+        let admitted = |root: &str, path: &str| admits(&Roots::new([root.into()], []), Path::new(path));
+
+        assert!(admitted("/", "/etc/passwd"));
+        assert!(!admitted("/", "/proc/self/status"));
+        assert!(admitted("/proc", "/proc/self/status"));
     }
 
     #[test]
