@@ -124,6 +124,16 @@ class DoctorFilesTest < DoctorTest
     assert_found :warning, /comes plain/, plain
   end
 
+  test "an asset that the running thrust does not send is a warning, and so is a thrust that does not answer" do
+    write "public/assets/app-0a1b2c3d.css", "body {}"
+
+    missing = with_thrust(status: "404 Not Found") { assets(_1) }
+    silent = assets(TCPServer.open("127.0.0.1", 0) { _1.addr[1] })
+
+    assert_found :warning, "thrust answers 404 for /assets/app-0a1b2c3d.css", missing
+    assert_found :warning, /could not be had from thrust/, silent
+  end
+
   private
     def header(name)
       { action_dispatch: OpenStruct.new(x_sendfile_header: name) }
@@ -135,12 +145,12 @@ class DoctorFilesTest < DoctorTest
     end
 
     # Answers one request with these fields.
-    def with_thrust(*fields)
+    def with_thrust(*fields, status: "200 OK")
       server = TCPServer.new("127.0.0.1", 0)
       answering = Thread.new do
         client = server.accept
         nil until client.gets == "\r\n"
-        client.write "HTTP/1.1 200 OK\r\n#{fields.map { "#{_1}\r\n" }.join}Content-Length: 0\r\nConnection: close\r\n\r\n"
+        client.write "HTTP/1.1 #{status}\r\n#{fields.map { "#{_1}\r\n" }.join}Content-Length: 0\r\nConnection: close\r\n\r\n"
         client.close
       end
       yield server.addr[1]

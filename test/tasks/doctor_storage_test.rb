@@ -23,6 +23,24 @@ class DoctorStorageTest < DoctorTest
     assert_found :warning, "Active Storage (local) lies in the container's own layer: #{real}/storage", findings
   end
 
+  test "a SQLite database in the container's own layer is a warning, and one elsewhere or in memory is none" do
+    databases = { primary: "storage/shop.sqlite3", cache: "/mnt/cache/shop.sqlite3", scratch: ":memory:" }
+
+    findings = with_databases(databases) { examine(CHECK, mounts: mounts("/" => "overlay", "/mnt" => "ext4")) }
+
+    assert_equal [ "the database primary lies in the container's own layer: #{real}/storage/shop.sqlite3" ], findings.map(&:what)
+  end
+
+  test "certificates in the container's own layer are a warning once there are some" do
+    place = { "storage_path" => "storage/thruster" }
+
+    none = examine(CHECK, settings: place, mounts: mounts("/" => "overlay"))
+    some = examine(CHECK, settings: place.merge("tls_domain" => [ "shop.example" ]), mounts: mounts("/" => "overlay"))
+
+    assert_sound none
+    assert_found :warning, /\ASTORAGE_PATH lies in the container's own layer/, some
+  end
+
   test "a volume of a similar name is another one" do
     findings = examine(CHECK, config: active_storage, mounts: mounts("/" => "overlay", "#{real}/stor" => "ext4"))
 
@@ -48,6 +66,15 @@ class DoctorStorageTest < DoctorTest
     def active_storage
       services = { "local" => { "service" => "Disk", "root" => "storage" }, "test" => { "service" => "Disk", "root" => "/x" } }
       { active_storage: OpenStruct.new(service: :local, service_configurations: services) }
+    end
+
+    def with_databases(files)
+      require "active_record"
+      before = ActiveRecord::Base.configurations
+      ActiveRecord::Base.configurations = { Rails.env => files.transform_values { { adapter: "sqlite3", database: _1 } } }
+      yield
+    ensure
+      ActiveRecord::Base.configurations = before
     end
 
     def real
