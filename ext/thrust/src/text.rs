@@ -7,6 +7,15 @@ pub(crate) fn number(out: &mut Vec<u8>, number: impl itoa::Integer) {
     out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
+/// Appends `number` in lower-case hexadecimal.
+pub(crate) fn hexadecimal(out: &mut Vec<u8>, number: u64) {
+    let digits = (64 - number.leading_zeros()).div_ceil(4).max(1);
+    for place in (0..digits).rev() {
+        let digit = (number >> (4 * place)) as usize & 0xf;
+        out.push(b"0123456789abcdef"[digit]);
+    }
+}
+
 /// Appends an address as RFC 5952 writes it.
 pub(crate) fn address(out: &mut Vec<u8>, address: IpAddr) {
     match address {
@@ -48,6 +57,15 @@ pub(crate) fn socket_address(out: &mut Vec<u8>, peer: SocketAddr) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hexadecimal_numbers_are_written_as_the_standard_library_does() {
+        for number in [0, 1, 0xf, 0x10, 0x1234_5678_9abc_def0, u64::MAX] {
+            let mut out = Vec::new();
+            hexadecimal(&mut out, number);
+            assert_eq!(String::from_utf8(out).unwrap(), format!("{number:x}"));
+        }
+    }
 
     #[test]
     fn addresses_are_written_as_the_standard_library_does() {

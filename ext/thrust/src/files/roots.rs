@@ -1,6 +1,7 @@
 //! From which directories files may be sent.
 
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -56,16 +57,16 @@ impl Roots {
     }
 
     fn contain(&self, place: &Path) -> bool {
-        if !place.is_absolute() || self.private.iter().any(|private| place.starts_with(private)) {
+        if !place.is_absolute() || self.private.iter().any(|private| is_below(place, private)) {
             return false;
         }
-        let system = SYSTEM.iter().find(|system| place.starts_with(system));
+        let system = SYSTEM.iter().find(|system| is_below(place, Path::new(system)));
         if self.directories.is_empty() {
             return system.is_none();
         }
         // A root that is above the system's directories does not mean those.
         let means = |root: &Path| system.is_none_or(|system| root.starts_with(system));
-        let is_inside = |roots: &[PathBuf]| roots.iter().any(|root| place.starts_with(root) && means(root));
+        let is_inside = |roots: &[PathBuf]| roots.iter().any(|root| is_below(place, root) && means(root));
         if is_inside(&self.resolved.load()) {
             return true;
         }
@@ -73,6 +74,16 @@ impl Roots {
         let is_inside = is_inside(&now);
         self.resolved.store(now);
         is_inside
+    }
+}
+
+/// Whether `place` is `directory` or below it. Both are real paths, so that their bytes tell: `Path::starts_with` takes
+/// each apart, several times for each file.
+fn is_below(place: &Path, directory: &Path) -> bool {
+    let directory = directory.as_os_str().as_bytes();
+    match place.as_os_str().as_bytes().strip_prefix(directory) {
+        Some(rest) => rest.is_empty() || rest[0] == b'/' || directory == b"/",
+        None => false,
     }
 }
 
@@ -129,6 +140,14 @@ mod tests {
 
     fn admits(roots: &Roots, path: &Path) -> bool {
         roots.admit(open(path).unwrap(), path).is_ok()
+    }
+
+    #[test]
+    fn what_is_below_a_directory_is_told_by_whole_names() {
+        let below = |place: &str, directory: &str| is_below(Path::new(place), Path::new(directory));
+
+        assert!(below("/srv/a", "/srv") && below("/srv", "/srv") && below("/srv", "/"));
+        assert!(!below("/srv2/a", "/srv") && !below("/sr", "/srv") && !below("/", "/srv"));
     }
 
     #[test]

@@ -2,7 +2,10 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use http::HeaderValue;
+
+use crate::text;
 
 /// From here on a year has five digits, for which no field has room.
 const YEAR_10000: u64 = 253_402_300_800;
@@ -37,8 +40,16 @@ pub(super) struct Validators {
 /// files have the same tags.
 pub(super) fn tag(modified: Modified, size: u64, suffix: &str) -> HeaderValue {
     let Modified { seconds, nanoseconds } = modified;
-    let tag = format!("\"{seconds:x}.{nanoseconds:x}-{size:x}{suffix}\"");
-    HeaderValue::from_str(&tag).expect("digits and letters are a header value")
+    let mut tag = Vec::with_capacity(48);
+    tag.push(b'"');
+    text::hexadecimal(&mut tag, seconds.cast_unsigned());
+    tag.push(b'.');
+    text::hexadecimal(&mut tag, nanoseconds.into());
+    tag.push(b'-');
+    text::hexadecimal(&mut tag, size);
+    tag.extend_from_slice(suffix.as_bytes());
+    tag.push(b'"');
+    HeaderValue::from_maybe_shared(Bytes::from(tag)).expect("digits and letters are a header value")
 }
 
 /// The value of a `Last-Modified` field.
