@@ -84,7 +84,13 @@ fn spellings_and_cookies_are_as_over_http_1() {
         passes("GET / ", "the length", &plain(&[("content_length", "5")])).lacks("content-length"),
         passes("GET / ", "the address", &plain(&[("x_forwarded_for", "6.6.6.6")]))
             .has("X-Forwarded-For: 127.0.0.1"),
-        passes("GET / ", "files", &plain(&[("x-sendfile-type", "X-Sendfile")])).lacks("x-sendfile-type"),
+        passes(
+            "GET / ",
+            "files",
+            &plain(&[("x-sendfile-type", "evil"), ("x-accel-mapping", "/=/")]),
+        )
+        .has("X-Sendfile-Type: X-Sendfile")
+        .lacks("x-accel-mapping"),
         passes(
             "GET / ",
             "crumbs",
