@@ -11,12 +11,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use bytes::Bytes;
-use h2::client::SendRequest;
+use h2::client::{Builder, SendRequest};
 use http::Request;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use self::support::{DEADLINE, Launch, TestProxy, TestTarget};
+use self::support::{DEADLINE, Launch, TestTarget};
 
 const MEGABYTE: u64 = 1024 * 1024;
 
@@ -416,7 +415,9 @@ async fn an_http_2_client_with_hundreds_of_files_that_it_hardly_takes_costs_litt
 
     let mut held = Vec::new();
     for _ in 0..CONNECTIONS {
-        let mut client = connect_with(&proxy, 1).await;
+        let mut client = proxy
+            .connect_http2_with(Builder::new().initial_window_size(1))
+            .await;
         for _ in 0..STREAMS {
             let request = Request::get(format!("http://a{}", path.display()));
             client = client.ready().await.unwrap();
@@ -461,20 +462,6 @@ fn find(directory: &Path, name: &str) -> PathBuf {
         }
     }
     panic!("no {name} below {}", directory.display());
-}
-
-/// A client that takes so many bytes of each answer before it has looked at them.
-async fn connect_with(proxy: &TestProxy, window: u32) -> SendRequest<Bytes> {
-    let socket = TcpStream::connect(("127.0.0.1", proxy.port()))
-        .await
-        .expect("the proxy listens");
-    let (client, connection) = h2::client::Builder::new()
-        .initial_window_size(window)
-        .handshake(socket)
-        .await
-        .expect("the proxy speaks HTTP/2");
-    tokio::spawn(connection);
-    client
 }
 
 /// The status and the body.

@@ -8,6 +8,7 @@
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
+    fmt,
 };
 
 use super::{
@@ -19,7 +20,7 @@ use super::{
 pub type Pushed = BTreeMap<String, String>;
 
 /// All that settings are read from.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Written {
     /// The environment.
     pub environment: BTreeMap<OsString, OsString>,
@@ -29,6 +30,17 @@ pub struct Written {
     pub pushed: Pushed,
     /// How many cores this machine lets us use.
     pub cores: usize,
+}
+
+impl fmt::Debug for Written {
+    /// Without the environment, which holds other programs' secrets, and without values, which may be ours.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Written")
+            .field("pushed", &self.pushed.keys())
+            .field("cores", &self.cores)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A value as it was found.

@@ -404,3 +404,10 @@ fn all_faults_of_a_push_are_told_at_once_also_those_that_the_environment_hides()
         ]
     );
 }
+
+#[test]
+fn what_was_read_shows_nothing_of_the_environment_that_is_no_setting() {
+    let settings = read(&[("SECRET_KEY_BASE", "hush")]);
+
+    assert!(!format!("{settings:?}").contains("hush"));
+}
