@@ -37,9 +37,9 @@ pub(crate) enum ProxyError {
     #[error(transparent)]
     Http2Abuse(#[from] Abuse),
     #[error("the client asked too much of an HTTP/2 connection")]
-    Http2Excess(#[source] hyper::Error),
+    Http2Excess(#[source] h2::Error),
     #[error("the client broke the rules of HTTP/2")]
-    Http2Protocol(#[source] hyper::Error),
+    Http2Protocol(#[source] h2::Error),
     #[error("could not connect to {target}")]
     Connect { target: Target, source: io::Error },
     #[error("could not connect to {target} within {limit:?}")]
@@ -196,7 +196,7 @@ pub(crate) enum BodyError {
     #[error("the client sent malformed chunks")]
     ClientMalformed(#[source] ChunkError),
     #[error("the client's stream ended early")]
-    ClientHttp2(#[source] hyper::Error),
+    ClientHttp2(#[source] h2::Error),
     #[error("the app sent nothing more of its answer for {0:?}")]
     Stalled(Duration),
     #[error("the client took nothing more of its answer for {0:?}")]

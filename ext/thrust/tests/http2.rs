@@ -206,6 +206,34 @@ async fn a_stream_that_its_client_resets_cancels_the_request_to_the_app() {
     drop(answer);
 }
 
+#[tokio::test]
+async fn an_upload_that_its_client_resets_never_looks_whole_to_the_app_whatever_the_code() {
+    for code in [Reason::NO_ERROR, Reason::CANCEL] {
+        let (told, seen) = channel();
+        let target = TestTarget::start(move |app| {
+            app.read_request_head();
+            told.send(app.wire.read_until(b"half\r\n")).unwrap();
+            told.send(Some(app.wire.read_to_end())).unwrap();
+        });
+        let proxy = Launch::before(&target).start();
+        let mut client = proxy.connect_http2().await;
+
+        let request = Request::post("http://a/upload").body(()).unwrap();
+        let (answer, mut body) = client.send_request(request, false).unwrap();
+        body.send_data("half".into(), false).unwrap();
+        let seen = tokio::task::spawn_blocking(move || {
+            seen.recv_timeout(DEADLINE).unwrap().unwrap();
+            seen
+        });
+        let seen = seen.await.unwrap();
+        body.send_reset(code);
+
+        let rest = tokio::task::spawn_blocking(move || seen.recv_timeout(DEADLINE).unwrap());
+        assert_eq!(rest.await.unwrap().unwrap(), b"", "{code:?}");
+        drop(answer);
+    }
+}
+
 #[test]
 fn the_preface_is_known_however_its_bytes_arrive() {
     let target = TestTarget::echoing();

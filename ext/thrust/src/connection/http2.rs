@@ -1,45 +1,39 @@
-//! Serves HTTP/2 clients (RFC 9113) with hyper; its types end here.
+//! Serves HTTP/2 clients (RFC 9113) with h2; its types end here.
 //!
-//! h2 and hyper bound what a client can make them keep, by the settings below. What it can make them do for nothing is
-//! bounded by [`flood`], an answer that its client does not take by [`streams`] and [`tasks`].
+//! h2 bounds what a client can make it keep, by the settings below. What it can make us do for nothing is bounded by
+//! [`flood`], an answer that its client does not take by [`streams`].
 
+mod answer;
 mod body;
+mod exchange;
 mod flood;
 mod request;
 mod socket;
 mod streams;
-mod tasks;
 
-use std::convert::Infallible;
-use std::error::Error;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderName;
-use http_body::Body as _;
-use hyper::body::Incoming;
-use hyper::server::conn::http2::Builder;
-use hyper_util::rt::TokioTimer;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use h2::server::{Builder, Connection};
 
-use self::body::Outgoing;
+use self::answer::Piece;
 pub(crate) use self::body::StreamBody;
+use self::exchange::{exchange, take};
 pub(crate) use self::flood::Abuse;
 use self::socket::{Io, Socket};
-use self::streams::{Flow, Open, Streams};
-use self::tasks::Tasks;
-use crate::body::Body;
+use self::streams::Streams;
 use crate::core::{Carries, Core, Counted, Timeouts};
 use crate::error::ProxyError;
-use crate::exchange::{Client, Request};
-use crate::http1::head::{HeadError, MAX_HEAD};
+use crate::exchange::Client;
+use crate::http1::head::MAX_HEAD;
 use crate::stream::Stream;
 use crate::timer::{Stall, Timer};
 
-/// How long Rails took; as different for each answer as its id.
-const X_RUNTIME: HeaderName = HeaderName::from_static("x-runtime");
 /// Streams that a client may have open at once.
 const MAX_STREAMS: u32 = 250;
 /// Requests that may be taken back before we have looked at them: a client that leaves a page takes back all of them at
@@ -79,7 +73,7 @@ pub(super) async fn serve(
             socket.go_away(abuse);
             abuse.into()
         }
-        Ended::Refused(error) => match verdict(&error) {
+        Ended::Refused(error) => match error.reason() {
             Some(h2::Reason::ENHANCE_YOUR_CALM) => ProxyError::Http2Excess(error),
             _ => ProxyError::Http2Protocol(error),
         },
@@ -96,7 +90,18 @@ enum Ended {
     /// It was kept from going on.
     Misused(Abuse),
     /// h2 could not go on, and has said so.
-    Refused(hyper::Error),
+    Refused(h2::Error),
+}
+
+impl Ended {
+    /// What h2 says: it has found a fault in what the client sent, or the connection broke.
+    fn by(error: h2::Error) -> Self {
+        if error.is_library() && error.is_go_away() {
+            Self::Refused(error)
+        } else {
+            Self::Well
+        }
+    }
 }
 
 async fn converse(
@@ -108,40 +113,11 @@ async fn converse(
     timeouts: Timeouts,
 ) -> Ended {
     let streams = Streams::new();
-    let io = Io::new(received, socket, &streams);
-    let service = hyper::service::service_fn({
-        let (core, streams) = (core.clone(), streams.clone());
-        move |request| {
-            let (core, open) = (core.clone(), Streams::open(&streams));
-            let request = take(request, &core, timeouts.read, open.flow());
-            // Boxed, because hyper moves it several times on its way into a task.
-            Box::pin(async move {
-                let live = core.live();
-                let pipeline = &live.pipeline;
-                let response = match request {
-                    Ok(request) => pipeline.handle(request, &client).await,
-                    Err(error) => pipeline.refuse(&error.into(), &client),
-                };
-                Ok::<_, Infallible>(send(*response, timeouts.write, open))
-            })
-        }
-    });
-    let connection = Builder::new(Tasks::new(&streams, timeouts.write))
-        .timer(TokioTimer::new())
-        .auto_date_header(false)
-        // Nobody is asked whether it still lives: an idle connection ends anyway, and what is written tells.
-        .keep_alive_interval(None)
-        .max_concurrent_streams(MAX_STREAMS)
-        .max_pending_accept_reset_streams(MAX_RESET_UNSEEN)
-        .max_local_error_reset_streams(MAX_STREAM_ERRORS)
-        .max_header_list_size(MAX_HEADER_LIST)
-        .header_table_size(HEADER_TABLE)
-        .max_frame_size(MAX_FRAME)
-        .initial_stream_window_size(WINDOW)
-        .initial_connection_window_size(WINDOW)
-        .max_send_buf_size(SEND_BUFFER)
-        .serve_connection(io, service);
-    let mut connection = std::pin::pin!(connection);
+    let mut connection = match handshake(Io::new(received, socket, &streams)).await {
+        Ok(connection) => connection,
+        Err(error) => return Ended::by(error),
+    };
+    let mut exchanges = FuturesUnordered::new();
     let mut end = std::pin::pin!(async {
         tokio::select! {
             () = core.draining.cancelled() => {}
@@ -156,14 +132,27 @@ async fn converse(
         socket.begin_turn();
         if !ending && end.as_mut().poll(cx).is_ready() {
             ending = true;
-            connection.as_mut().graceful_shutdown();
+            connection.graceful_shutdown();
         }
-        if let Poll::Ready(result) = connection.as_mut().poll(cx) {
-            return Poll::Ready(match (socket.abuse(), result) {
-                (Some(abuse), _) => Ended::Misused(abuse),
-                (None, Err(error)) if verdict(&error).is_some() => Ended::Refused(error),
-                (None, _) => Ended::Well,
-            });
+        loop {
+            while let Poll::Ready(Some(())) = exchanges.poll_next_unpin(cx) {}
+            let mut is_new = false;
+            while let Poll::Ready(next) = connection.poll_accept(cx) {
+                match (next, socket.abuse()) {
+                    (Some(Ok((request, respond))), _) => {
+                        let open = Streams::open(&streams);
+                        let request = take(request, core, timeouts.read, open.flow());
+                        exchanges.push(exchange(request, respond, client, core.clone(), timeouts, open));
+                        is_new = true;
+                    }
+                    (_, Some(abuse)) => return Poll::Ready(Ended::Misused(abuse)),
+                    (Some(Err(error)), None) => return Poll::Ready(Ended::by(error)),
+                    (None, None) => return Poll::Ready(Ended::Well),
+                }
+            }
+            if !is_new {
+                break;
+            }
         }
         if matches!(socket.poll_flush(cx), Poll::Ready(Err(_))) {
             return Poll::Ready(Ended::Well);
@@ -186,12 +175,20 @@ async fn converse(
     .await
 }
 
-/// Which fault h2 has found in what the client sent; `None` if the connection broke.
-fn verdict(error: &hyper::Error) -> Option<h2::Reason> {
-    let cause = error.source()?.downcast_ref::<h2::Error>()?;
-    cause
-        .reason()
-        .filter(|_| cause.is_library() && cause.is_go_away())
+/// Begins a connection whose preface was received.
+async fn handshake(io: Io) -> Result<Connection<Io, Piece>, h2::Error> {
+    Builder::new()
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_pending_accept_reset_streams(MAX_RESET_UNSEEN)
+        .max_local_error_reset_streams(Some(MAX_STREAM_ERRORS))
+        .max_header_list_size(MAX_HEADER_LIST)
+        .header_table_size(HEADER_TABLE)
+        .max_frame_size(MAX_FRAME)
+        .initial_window_size(WINDOW)
+        .initial_connection_window_size(WINDOW)
+        .max_send_buffer_size(SEND_BUFFER)
+        .handshake(io)
+        .await
 }
 
 /// Waits for the end of a request's head that has begun.
@@ -221,35 +218,4 @@ impl OpenHead {
         }
         self.stall.poll(&mut self.timer, cx)
     }
-}
-
-/// Makes of what hyper has read what the pipeline gets to see. `limit` is how long its body may stand still.
-fn take(
-    request: http::Request<Incoming>,
-    core: &Core,
-    limit: Option<Duration>,
-    flow: &Arc<Flow>,
-) -> Result<Box<Request>, HeadError> {
-    let (parts, body) = request.into_parts();
-    let mut request = request::read(parts)?;
-    if !body.is_end_stream() {
-        request.body = StreamBody::new(body, limit, flow.clone(), core.metrics.clone()).into();
-    }
-    Ok(request)
-}
-
-/// Makes of an answer what hyper sends; the stream counts as open until that is dropped.
-fn send(
-    mut response: http::Response<Body>,
-    limit: Option<Duration>,
-    mut open: Open,
-) -> http::Response<Outgoing> {
-    if response.body().is_endless() {
-        open.lasts();
-    }
-    if let Some(value) = response.headers_mut().get_mut(X_RUNTIME) {
-        // Like the request's id.
-        value.set_sensitive(true);
-    }
-    response.map(|body| Outgoing::new(body, limit, open))
 }

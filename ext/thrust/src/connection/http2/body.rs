@@ -1,46 +1,47 @@
-//! Bodies on an HTTP/2 stream: the request's as hyper gives it, the answer's as hyper takes it.
+//! The body of a request on an HTTP/2 stream.
 
-use std::io::IoSlice;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Buf, Bytes};
-use http_body::{Body as _, Frame};
-use hyper::body::Incoming;
+use bytes::Bytes;
+use h2::RecvStream;
+use http_body::Frame;
 
-use super::streams::{Flow, Open};
-use crate::body::Body;
+use super::streams::Flow;
 use crate::error::BodyError;
 use crate::metrics::Metrics;
 use crate::timer::{Stall, Timer};
 
-/// The body of a request on one stream.
+/// The body of a request, read when it is asked for.
 #[derive(Debug)]
 pub(crate) struct StreamBody {
-    incoming: Incoming,
+    stream: RecvStream,
+    /// What the client says is still to come, in bytes; h2 holds it to that.
+    left: Option<u64>,
     flow: Arc<Flow>,
     timer: Timer,
     stall: Stall,
-    ended: bool,
+    is_over: bool,
     metrics: Arc<Metrics>,
 }
 
 impl StreamBody {
-    /// `limit` is how long the client may send nothing.
+    /// `length` is what the client has declared, `limit` how long it may send nothing.
     pub(super) fn new(
-        incoming: Incoming,
+        stream: RecvStream,
+        length: Option<u64>,
         limit: Option<Duration>,
         flow: Arc<Flow>,
         metrics: Arc<Metrics>,
     ) -> Self {
         Self {
-            incoming,
+            stream,
+            left: length,
             flow,
             timer: Timer::default(),
             stall: Stall::new(limit),
-            ended: false,
+            is_over: false,
             metrics,
         }
     }
@@ -50,147 +51,48 @@ impl StreamBody {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        loop {
-            match Pin::new(&mut self.incoming).poll_frame(cx) {
-                Poll::Ready(Some(Ok(frame))) => {
-                    self.stall.over();
-                    if let Some(data) = frame.data_ref() {
-                        self.metrics.received.add(data.len() as u64);
-                        self.flow.used();
-                        return Poll::Ready(Some(Ok(frame)));
-                    }
-                }
-                Poll::Ready(Some(Err(error))) => {
-                    return Poll::Ready(Some(Err(BodyError::ClientHttp2(error))));
-                }
-                Poll::Ready(None) => {
-                    self.ended = true;
-                    return Poll::Ready(None);
-                }
-                Poll::Pending => {
-                    return self
-                        .stall
-                        .poll(&mut self.timer, cx)
-                        .map(|limit| Some(Err(BodyError::ClientSlow(limit))));
-                }
+        let Poll::Ready(next) = self.poll_data(cx) else {
+            return self
+                .stall
+                .poll(&mut self.timer, cx)
+                .map(|limit| Some(Err(BodyError::ClientSlow(limit))));
+        };
+        self.stall.over();
+        Poll::Ready(match next {
+            Some(Ok(data)) => {
+                let length = data.len();
+                self.metrics.received.add(length as u64);
+                self.flow.used();
+                self.left = self.left.map(|left| left.saturating_sub(length as u64));
+                // Refused only when more is released than has come.
+                let _ = self.stream.flow_control().release_capacity(length);
+                Some(Ok(Frame::data(data)))
             }
+            // Whatever its code: a body that was reset is not whole.
+            Some(Err(error)) => Some(Err(BodyError::ClientHttp2(error))),
+            None => {
+                self.is_over = true;
+                None
+            }
+        })
+    }
+
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, h2::Error>>> {
+        if let Some(next) = ready!(self.stream.poll_data(cx)) {
+            return Poll::Ready(Some(next));
         }
+        // The end may still be a fault of theirs, or wait for them.
+        let trailers = ready!(self.stream.poll_trailers(cx));
+        Poll::Ready(trailers.err().map(Err))
     }
 
     /// The exact number of bytes still to come, if it is known.
     pub(crate) fn length(&self) -> Option<u64> {
-        self.incoming.size_hint().exact()
+        self.left
     }
 
     /// Whether all of it was read.
     pub(crate) fn is_over(&self) -> bool {
-        self.ended || self.incoming.is_end_stream()
-    }
-}
-
-/// An answer on its way out: it fails if the app is silent for too long, and counts as an open stream.
-pub(super) struct Outgoing {
-    body: Body,
-    limit: Option<Duration>,
-    timer: Timer,
-    stall: Stall,
-    open: Open,
-}
-
-impl Outgoing {
-    /// `limit` is how long the app may be silent, and the client may take nothing.
-    pub(super) fn new(body: Body, limit: Option<Duration>, mut open: Open) -> Self {
-        if body.is_over() {
-            open.over();
-        }
-        Self {
-            body,
-            limit,
-            timer: Timer::default(),
-            stall: Stall::new(limit),
-            open,
-        }
-    }
-}
-
-impl Drop for Outgoing {
-    fn drop(&mut self) {
-        if self.open.is_given_up()
-            && let Some(limit) = self.limit
-        {
-            self.body.failed(&BodyError::Untaken(limit));
-        }
-    }
-}
-
-impl http_body::Body for Outgoing {
-    type Data = Piece;
-    type Error = BodyError;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Piece>, BodyError>>> {
-        let this = self.get_mut();
-        this.open.asked();
-        this.body.read_at_most(this.open.share());
-        let next = match this.body.poll_next(cx) {
-            Poll::Ready(next) => {
-                this.stall.over();
-                next
-            }
-            Poll::Pending => {
-                let error = BodyError::Stalled(ready!(this.stall.poll(&mut this.timer, cx)));
-                this.body.failed(&error);
-                Some(Err(error))
-            }
-        };
-        if this.body.is_over() || !matches!(next, Some(Ok(_))) {
-            this.open.over();
-        }
-        let open = &mut this.open;
-        Poll::Ready(next.map(|frame| {
-            frame.map(|frame| {
-                frame.map_data(|bytes| {
-                    let flow = open.given();
-                    Piece { bytes, flow }
-                })
-            })
-        }))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_over()
-    }
-
-    fn size_hint(&self) -> http_body::SizeHint {
-        self.body
-            .length()
-            .map_or_else(http_body::SizeHint::default, http_body::SizeHint::with_exact)
-    }
-}
-
-/// A piece of an answer that tells when its bytes leave.
-pub(super) struct Piece {
-    bytes: Bytes,
-    flow: Arc<Flow>,
-}
-
-impl Buf for Piece {
-    fn remaining(&self) -> usize {
-        self.bytes.len()
-    }
-
-    fn chunk(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    fn advance(&mut self, count: usize) {
-        self.bytes.advance(count);
-        self.flow.sent(count);
-    }
-
-    fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        self.bytes.chunks_vectored(slices)
+        self.is_over || self.stream.is_end_stream()
     }
 }

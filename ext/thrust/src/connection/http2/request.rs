@@ -1,4 +1,4 @@
-//! Judges the head of an HTTP/2 request, which hyper has parsed, as `http1::head` judges those of HTTP/1.
+//! Judges the head of an HTTP/2 request, which h2 has parsed, as `http1::head` judges those of HTTP/1.
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -20,7 +20,7 @@ pub(super) fn read(mut parts: Parts) -> Result<Box<Request>, HeadError> {
     if parts.method == Method::CONNECT || parts.method == Method::TRACE {
         return Err(HeadError::MethodNotAllowed);
     }
-    // As in an absolute-form target. Without `:authority` hyper does not tell the scheme, and nobody reads it.
+    // As in an absolute-form target. Without `:authority` h2 does not tell the scheme, and nobody reads it.
     let is_known = |scheme: &str| {
         ["http", "https"]
             .iter()
@@ -32,7 +32,7 @@ pub(super) fn read(mut parts: Parts) -> Result<Box<Request>, HeadError> {
     let fields = Fields::judge(&parts.headers)?;
     let target = match parts.uri.path_and_query() {
         Some(target) if target.as_str().starts_with('/') => target.as_str(),
-        // hyper lets a query through that no path stands before (RFC 9113 section 8.3.1).
+        // h2 lets a query through that no path stands before (RFC 9113 section 8.3.1).
         Some(target) if target.as_str() == "*" && parts.method == Method::OPTIONS => target.as_str(),
         _ => return Err(HeadError::Target),
     };
@@ -109,7 +109,7 @@ struct Fields {
 }
 
 impl Fields {
-    /// Refuses fields that could be read in two ways, once they stand in lines; hyper has found no line ends in them.
+    /// Refuses fields that could be read in two ways, once they stand in lines; h2 has found no line ends in them.
     fn judge(headers: &HeaderMap) -> Result<Self, HeadError> {
         let mut fields = Self::default();
         let (mut lengths, mut expects) = (0, 0);
@@ -125,7 +125,7 @@ impl Fields {
                 header::COOKIE => fields.cookies += 1,
                 header::CONTENT_LENGTH => {
                     lengths += 1;
-                    // hyper refuses those that differ.
+                    // h2 refuses what is no number; which of two it believes is not for us to guess.
                     if lengths > 1 {
                         return Err(HeadError::ContentLength);
                     }

@@ -1,4 +1,4 @@
-//! The socket under hyper's HTTP/2: gathers what many streams write at once into one system call, and looks at the
+//! The socket under h2: gathers what many streams write at once into one system call, and looks at the
 //! frames that come in.
 //!
 //! h2 flushes after every DATA frame. Here small writes are only gathered; `connection::http2` flushes once it has let
@@ -17,7 +17,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes};
-use hyper::rt::ReadBufCursor;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::flood::{Abuse, Allowance, Frames};
 use super::streams::Streams;
@@ -236,9 +236,9 @@ impl Out {
     }
 }
 
-/// The socket as hyper holds it.
+/// The socket as h2 holds it.
 pub(super) struct Io {
-    /// What was read before hyper got the socket.
+    /// What was read before h2 got the socket.
     first: Bytes,
     /// What was read and not yet taken.
     received: Bytes,
@@ -247,7 +247,7 @@ pub(super) struct Io {
 }
 
 impl Io {
-    /// `first` was read before hyper got the socket.
+    /// `first` was read before h2 got the socket.
     pub(super) fn new(first: Bytes, socket: &Arc<Socket>, streams: &Arc<Streams>) -> Self {
         Self {
             first,
@@ -258,11 +258,11 @@ impl Io {
     }
 }
 
-impl hyper::rt::Read for Io {
+impl AsyncRead for Io {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        mut buffer: ReadBufCursor<'_>,
+        buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.received.is_empty() {
@@ -279,7 +279,7 @@ impl hyper::rt::Read for Io {
     }
 }
 
-impl hyper::rt::Write for Io {
+impl AsyncWrite for Io {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.poll_write_vectored(cx, &[IoSlice::new(bytes)])
     }

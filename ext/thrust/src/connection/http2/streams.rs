@@ -1,7 +1,6 @@
 //! Watches the streams of a connection: how many are open, which of them the client neglects, what came of them.
 //!
-//! hyper has no timeouts, and says of a stream only when it asks for the next piece of an answer. What it was given
-//! tells when bytes of it leave ([`super::body::Piece`]).
+//! h2 has no timeouts. What it was given of an answer tells when bytes of it leave ([`super::answer::Piece`]).
 
 mod neglect;
 
@@ -27,7 +26,7 @@ pub(super) struct Streams {
     closed: Notify,
     /// Those that may last for ever.
     lasting: AtomicUsize,
-    /// Those of which hyper holds a piece that the client has not made room for.
+    /// Those of which a piece waits for the client to make room.
     waiting: AtomicU64,
     /// Bytes of answers that have left.
     sent: AtomicU64,
@@ -38,8 +37,6 @@ pub(super) struct Streams {
     abandons: AtomicBool,
     /// Whether one was given up.
     neglects: AtomicBool,
-    /// Of the stream whose task hyper is about to start.
-    newest: Mutex<Option<Arc<Flow>>>,
 }
 
 impl Streams {
@@ -54,7 +51,6 @@ impl Streams {
             abandoned: Mutex::new(Allowance::of_abandoned()),
             abandons: AtomicBool::new(false),
             neglects: AtomicBool::new(false),
-            newest: Mutex::new(None),
         })
     }
 
@@ -68,17 +64,11 @@ impl Streams {
             waits: AtomicBool::new(false),
             given_up: AtomicBool::new(false),
         });
-        *streams.newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(flow.clone());
         Open {
             flow,
             is_lasting: false,
             is_over: false,
         }
-    }
-
-    /// What the stream opened last does; hyper starts the task of each before it takes the next.
-    pub(super) fn newest(&self) -> Option<Arc<Flow>> {
-        self.newest.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Whether none is open.
@@ -149,8 +139,8 @@ impl Open {
         }
     }
 
-    /// hyper was given a piece of the answer; it asks for the next one once the client has room for this.
-    pub(super) fn given(&mut self) -> Arc<Flow> {
+    /// A piece of the answer waits for the client to make room.
+    pub(super) fn piece_waits(&mut self) -> Arc<Flow> {
         let streams = &self.flow.streams;
         streams.earn(PER_PIECE);
         if !self.flow.waits.swap(true, Ordering::Relaxed) {
@@ -159,8 +149,8 @@ impl Open {
         self.flow.clone()
     }
 
-    /// hyper asks for a piece.
-    pub(super) fn asked(&mut self) {
+    /// It has left, or nobody wants it.
+    pub(super) fn piece_left(&mut self) {
         if self.flow.waits.swap(false, Ordering::Relaxed) {
             self.flow.streams.waiting.fetch_sub(1, Ordering::Relaxed);
         }
@@ -191,7 +181,7 @@ impl Open {
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.asked();
+        self.piece_left();
         let streams = &self.flow.streams;
         // Leaving is how an answer ends that has no end.
         streams.ended(!(self.is_over || self.is_lasting || self.is_given_up()));
@@ -210,7 +200,7 @@ pub(super) struct Flow {
     streams: Arc<Streams>,
     /// Bytes of its answer that have left.
     sent: AtomicU64,
-    /// Whether hyper holds a piece that the client has not made room for.
+    /// Whether a piece waits for the client to make room.
     waits: AtomicBool,
     given_up: AtomicBool,
 }
@@ -257,7 +247,7 @@ mod tests {
     async fn what_an_answer_gives_back_comes_as_its_bytes_leave_however_they_are_cut() {
         let streams = Streams::new();
         let mut open = Streams::open(&streams);
-        let flow = open.given();
+        let flow = open.piece_waits();
         assert_eq!(streams.take_earned(), PER_REQUEST + PER_PIECE);
 
         (0..BYTES).for_each(|_| flow.sent(3));
@@ -272,12 +262,12 @@ mod tests {
         let mut held = 0;
         for one in &mut open {
             held += one.share().unwrap_or(64 * 1024);
-            one.given();
+            one.piece_waits();
         }
 
         assert!((1 << 20..4 << 20).contains(&held), "{held}");
         assert_eq!(open[0].share(), Some(LEAST));
-        open.iter_mut().skip(1).for_each(Open::asked);
+        open.iter_mut().skip(1).for_each(Open::piece_left);
         assert_eq!(open[0].share(), None);
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::Flow;
 use crate::timer::{Stall, Timer};
 
-/// A stream whose connection has carried so much for each that waits has had its turn: the piece that hyper holds of
+/// A stream whose connection has carried so much for each that waits has had its turn: the piece that is held of
 /// it, and what h2 does, are not larger.
 const TURN: u64 = 128 * 1024;
 /// So much for each that waits has to move within the time for one piece. Else the client only keeps up appearances;
@@ -88,7 +88,7 @@ mod tests {
     async fn a_stream_of_which_its_client_takes_nothing_is_given_up_however_much_it_takes_of_others() {
         let streams = Streams::new();
         let (mut stuck, mut moving) = (Streams::open(&streams), Streams::open(&streams));
-        let flows = (stuck.given(), moving.given());
+        let flows = (stuck.piece_waits(), moving.piece_waits());
         let (mut first, mut second) = (Neglect::new(Some(LIMIT)), Neglect::new(Some(LIMIT)));
         let start = Instant::now();
 
@@ -115,9 +115,9 @@ mod tests {
     async fn a_stream_whose_turn_has_not_come_on_a_slow_line_is_waited_for() {
         let streams = Streams::new();
         let mut others: Vec<_> = (0..99).map(|_| Streams::open(&streams)).collect();
-        let flows: Vec<_> = others.iter_mut().map(|open| open.given()).collect();
+        let flows: Vec<_> = others.iter_mut().map(|open| open.piece_waits()).collect();
         let mut last = Streams::open(&streams);
-        let flow = last.given();
+        let flow = last.piece_waits();
         let mut neglect = Neglect::new(Some(LIMIT));
         let mut given_up = async |time| {
             tokio::time::timeout(time, poll_fn(|cx| neglect.poll(&flow, cx)))
@@ -139,7 +139,7 @@ mod tests {
     async fn a_trickle_on_one_stream_does_not_keep_others_waiting_for_ever() {
         let streams = Streams::new();
         let (mut stuck, mut trickling) = (Streams::open(&streams), Streams::open(&streams));
-        let flows = (stuck.given(), trickling.given());
+        let flows = (stuck.piece_waits(), trickling.piece_waits());
         let mut neglect = Neglect::new(Some(LIMIT));
         let start = Instant::now();
 
@@ -161,8 +161,8 @@ mod tests {
     async fn a_stream_that_waits_for_the_app_is_not_its_clients_fault() {
         let streams = Streams::new();
         let mut open = Streams::open(&streams);
-        let flow = open.given();
-        open.asked();
+        let flow = open.piece_waits();
+        open.piece_left();
         let mut neglect = Neglect::new(Some(LIMIT));
 
         let waiting = poll_fn(|cx| neglect.poll(&flow, cx));
