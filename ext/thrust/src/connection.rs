@@ -3,6 +3,7 @@
 mod answer;
 mod http1;
 mod http2;
+mod interim;
 mod link;
 #[cfg(test)]
 mod progress;
@@ -23,7 +24,8 @@ use crate::timer::Timer;
 #[cfg(any(test, fuzzing))]
 pub(crate) use http1::requests::Requests;
 pub(crate) use http2::{Abuse, StreamBody, WINDOW};
-pub(crate) use link::{ClientBody, Interim};
+pub(crate) use interim::Interim;
+pub(crate) use link::ClientBody;
 
 /// What an HTTP/2 client sends first (RFC 9113 section 3.4).
 pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";

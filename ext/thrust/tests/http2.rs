@@ -127,10 +127,70 @@ async fn streams_of_one_connection_stay_apart() {
 }
 
 #[tokio::test]
-async fn trailers_of_an_answer_pass_and_interim_answers_do_not_disturb() {
+async fn a_103_reaches_its_client_at_once_and_its_fields_stay_out_of_the_answer() {
+    let target = TestTarget::start(|app| {
+        app.read_request_head();
+        app.wire.send(
+            "HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nConnection: X-Hop\r\nX-Hop: 1\r\nContent-Length: 3\r\n\r\n",
+        );
+        // The answer follows once the client has seen the hint: it sends its body only then.
+        app.wire.read_exact(2);
+        app.wire
+            .send("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n");
+        app.answer("done");
+    });
+    let proxy = Launch::before(&target).start();
+    let mut client = proxy.connect_http2().await;
+
+    let request = Request::post("http://a/").header("content-length", "2");
+    let (mut answer, mut body) = client.send_request(request.body(()).unwrap(), false).unwrap();
+    let hint = interim(&mut answer).await.expect("a hint");
+    body.send_data("go".into(), true).unwrap();
+    let processing = interim(&mut answer).await.expect("a second one");
+    let (answer, text, _) = read(answer).await.unwrap();
+
+    assert_eq!(hint.status(), 103);
+    assert_eq!(hint.headers()["link"], "</a.css>; rel=preload");
+    assert_eq!(hint.headers().len(), 1, "{hint:?}");
+    assert_eq!(
+        processing.status(),
+        102,
+        "a 100 that nobody waits for is left out"
+    );
+    assert_eq!((answer.status().as_u16(), text.as_slice()), (200, &b"done"[..]));
+    assert!(!answer.headers().contains_key("link"));
+}
+
+#[tokio::test]
+async fn the_apps_100_lets_the_body_come() {
+    let (told, seen) = channel();
+    let target = TestTarget::start(move |app| {
+        told.send(app.read_request_head()).unwrap();
+        app.wire.send("HTTP/1.1 100 Continue\r\n\r\n");
+        let body = app.wire.read_exact(5);
+        app.answer(body);
+    });
+    let proxy = Launch::before(&target).start();
+    let mut client = proxy.connect_http2().await;
+
+    let request = Request::post("http://a/")
+        .header("content-length", "5")
+        .header("expect", "100-continue");
+    let (mut answer, mut body) = client.send_request(request.body(()).unwrap(), false).unwrap();
+    let first = interim(&mut answer).await.expect("a 100");
+    body.send_data("hello".into(), true).unwrap();
+    let (answer, text, _) = read(answer).await.unwrap();
+
+    assert_eq!((first.status().as_u16(), first.headers().len()), (100, 0));
+    assert_eq!((answer.status().as_u16(), text.as_slice()), (200, &b"hello"[..]));
+    let head = seen.try_recv().unwrap().unwrap();
+    assert_eq!(head.header("expect").as_deref(), Some("100-continue"));
+}
+
+#[tokio::test]
+async fn trailers_of_an_answer_pass() {
     let target = TestTarget::answering(
-        "HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
-         5\r\nhello\r\n0\r\nX-Sum: 1\r\nContent-Length: 9\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-Sum: 1\r\nContent-Length: 9\r\n\r\n",
     );
     let proxy = Launch::before(&target).start();
     let mut client = proxy.connect_http2().await;
@@ -138,7 +198,6 @@ async fn trailers_of_an_answer_pass_and_interim_answers_do_not_disturb() {
     let (answer, body, trailers) = ask(&mut client, get("")).await.unwrap();
 
     assert_eq!(answer.status(), 200);
-    assert!(!answer.headers().contains_key("link"));
     assert_eq!(body, b"hello");
     let trailers = trailers.expect("trailers");
     assert_eq!(trailers["x-sum"], "1");
@@ -322,6 +381,13 @@ type Answer = (Response<()>, Vec<u8>, Option<HeaderMap>);
 async fn ask(client: &mut SendRequest<Bytes>, request: Request<()>) -> Result<Answer, h2::Error> {
     let (answer, _) = client.send_request(request, true)?;
     read(answer).await
+}
+
+/// The next interim answer, or `None` if the final one came first.
+async fn interim(answer: &mut ResponseFuture) -> Option<Response<()>> {
+    let told = std::future::poll_fn(|cx| answer.poll_informational(cx));
+    let told = timeout(DEADLINE, told).await.expect("an answer in time");
+    told.transpose().expect("the stream stays open")
 }
 
 async fn read(answer: ResponseFuture) -> Result<Answer, h2::Error> {

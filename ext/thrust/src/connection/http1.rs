@@ -15,7 +15,8 @@ use tokio::time::Instant;
 use tokio_util::sync::WaitForCancellationFuture;
 
 use super::answer::{self, Facts};
-use super::link::{ClientBody, Interim, Link};
+use super::interim::Interim;
+use super::link::{ClientBody, Link};
 use super::upgrade;
 use crate::body::Body;
 use crate::core::{Carries, Core, Counted, Timeouts};
@@ -235,7 +236,7 @@ fn read(link: &Arc<Link>, head: &Bytes) -> Result<(Facts, Box<Request>), HeadErr
         accepts_trailers: fields.accepts_trailers,
         expects_continue: fields.expect.is_some() && !body.is_over(),
         body,
-        interim: (version == Version::HTTP_11).then(|| Interim::new(link.clone())),
+        interim: (version == Version::HTTP_11).then(|| Interim::http1(link.clone())),
     });
     Ok((facts, request))
 }

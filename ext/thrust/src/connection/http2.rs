@@ -26,6 +26,7 @@ pub(crate) use self::body::StreamBody;
 use self::exchange::{exchange, take};
 pub(crate) use self::flood::Abuse;
 use self::socket::{Io, Socket};
+pub(super) use self::streams::Flow;
 use self::streams::Streams;
 use crate::core::{Carries, Core, Counted, Timeouts};
 use crate::error::ProxyError;

@@ -162,27 +162,6 @@ impl ClientBody {
     }
 }
 
-/// Sends 1xx answers to an HTTP/1.1 client, while its final answer is awaited.
-#[derive(Clone, Debug)]
-pub(crate) struct Interim(Arc<Link>);
-
-impl Interim {
-    pub(super) fn new(link: Arc<Link>) -> Self {
-        Self(link)
-    }
-
-    /// Sends one, head and empty line.
-    ///
-    /// # Errors
-    ///
-    /// The client left, or does not read.
-    pub(crate) async fn send(&self, message: Vec<u8>) -> Result<(), BodyError> {
-        let mut out = Outbound::default();
-        *out.before() = message;
-        self.0.write(out).await
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,7 +11,6 @@ use super::{Options, Target};
 use crate::connection::Interim;
 use crate::error::BodyError;
 use crate::exchange::{Client, Request};
-use crate::http1::encode;
 
 /// What an HTTP/2 client may send of a body that nobody reads: its window.
 const MAX_UNREAD: u64 = crate::connection::WINDOW as u64;
@@ -97,15 +96,12 @@ impl Question {
         status: StatusCode,
         headers: HeaderMap,
     ) -> impl Future<Output = Result<(), BodyError>> + use<> {
-        let sending = self
-            .interim
-            .clone()
-            .map(|interim| (interim, encode::interim(status, &headers)));
+        let interim = self.interim.clone();
         Box::pin(async move {
-            let Some((interim, message)) = sending else {
-                return Ok(());
-            };
-            interim.send(message).await
+            match interim {
+                Some(interim) => interim.send(status, headers).await,
+                None => Ok(()),
+            }
         })
     }
 }

@@ -14,6 +14,7 @@ use super::answer::{Answer, Piece};
 use super::body::StreamBody;
 use super::request;
 use super::streams::{Flow, Open};
+use crate::connection::Interim;
 use crate::core::{Core, Timeouts};
 use crate::exchange::{Client, Request, Response};
 use crate::http1::head::HeadError;
@@ -34,7 +35,10 @@ pub(super) fn take(
 ) -> Result<Box<Request>, HeadError> {
     let (parts, stream) = request.into_parts();
     let mut request = request::read(parts)?;
-    if !stream.is_end_stream() {
+    request.interim = Some(Interim::http2(flow.clone()));
+    if stream.is_end_stream() {
+        request.expects_continue = false;
+    } else {
         let length = request.headers.get(header::CONTENT_LENGTH);
         let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
         request.body = StreamBody::new(stream, length, limit, flow.clone(), core.metrics.clone()).into();
@@ -51,7 +55,7 @@ pub(super) async fn exchange(
     timeouts: Timeouts,
     open: Open,
 ) {
-    if let Some(response) = handle(request, &mut respond, &client, &core).await
+    if let Some(response) = handle(request, &mut respond, open.flow(), &client, &core).await
         && let Some(mut answer) = begin(*response, &mut respond, timeouts.write, open)
     {
         poll_fn(|cx| answer.poll(cx)).await;
@@ -62,6 +66,7 @@ pub(super) async fn exchange(
 async fn handle(
     request: Result<Box<Request>, HeadError>,
     respond: &mut SendResponse<Piece>,
+    flow: &Flow,
     client: &Client,
     core: &Core,
 ) -> Option<Response> {
@@ -74,10 +79,15 @@ async fn handle(
         }
     });
     poll_fn(|cx| {
-        if let Poll::Ready(response) = handling.as_mut().poll(cx) {
-            return Poll::Ready(Some(response));
+        let handled = handling.as_mut().poll(cx);
+        for interim in flow.take_told() {
+            // Refused on a stream that is over, of which the next line tells.
+            let _ = respond.send_informational(interim);
         }
-        respond.poll_reset(cx).map(|_| None)
+        match handled {
+            Poll::Ready(response) => Poll::Ready(Some(response)),
+            Poll::Pending => respond.poll_reset(cx).map(|_| None),
+        }
     })
     .await
 }

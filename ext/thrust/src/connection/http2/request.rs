@@ -85,7 +85,7 @@ pub(super) fn read(mut parts: Parts) -> Result<Box<Request>, HeadError> {
         announcement: Bytes::new(),
         upgrade: None,
         accepts_trailers: fields.accepts_trailers,
-        expects_continue: false,
+        expects_continue: fields.expects_continue,
         body: Body::empty(),
         interim: None,
     }))
@@ -104,6 +104,7 @@ struct Fields {
     hosts: usize,
     cookies: usize,
     accepts_trailers: bool,
+    expects_continue: bool,
     /// Those that concern this hop.
     ours: Vec<HeaderName>,
 }
@@ -135,7 +136,7 @@ impl Fields {
                     if expects > 1 || !value.eq_ignore_ascii_case(b"100-continue") {
                         return Err(HeadError::Expect);
                     }
-                    // A 100 cannot be sent on this connection; the client goes on after a while of its own choosing.
+                    fields.expects_continue = true;
                     fields.ours.push(header::EXPECT);
                 }
                 header::TE => {
@@ -261,6 +262,6 @@ mod tests {
 
         assert_eq!(request.headers[header::COOKIE], "a=1; b=2; c=3");
         assert_eq!(request.headers.len(), 2, "Cookie and Host: {:?}", request.headers);
-        assert!(request.accepts_trailers && !request.expects_continue);
+        assert!(request.accepts_trailers && request.expects_continue);
     }
 }

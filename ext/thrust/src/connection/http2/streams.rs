@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use http::{HeaderMap, StatusCode};
 use tokio::sync::Notify;
 
 pub(super) use self::neglect::Neglect;
@@ -60,6 +61,8 @@ impl Streams {
         streams.earn(PER_REQUEST);
         let flow = Arc::new(Flow {
             streams: streams.clone(),
+            told: Mutex::default(),
+            has_told: AtomicBool::new(false),
             sent: AtomicU64::new(0),
             waits: AtomicBool::new(false),
             given_up: AtomicBool::new(false),
@@ -196,8 +199,11 @@ impl Drop for Open {
 
 /// What moves on one stream.
 #[derive(Debug)]
-pub(super) struct Flow {
+pub(in crate::connection) struct Flow {
     streams: Arc<Streams>,
+    /// Interim answers that have not been sent, and whether there are any.
+    told: Mutex<Vec<http::Response<()>>>,
+    has_told: AtomicBool,
     /// Bytes of its answer that have left.
     sent: AtomicU64,
     /// Whether a piece waits for the client to make room.
@@ -212,6 +218,26 @@ impl Flow {
         let before = self.streams.sent.fetch_add(count as u64, Ordering::Relaxed);
         self.streams
             .earn((before + count as u64) / BYTES - before / BYTES);
+    }
+
+    /// Has an interim answer sent, once the caller's poll is over.
+    pub(in crate::connection) fn tell(&self, status: StatusCode, headers: HeaderMap) {
+        let mut response = http::Response::new(());
+        (*response.status_mut(), *response.headers_mut()) = (status, headers);
+        self.told
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(response);
+        self.has_told.store(true, Ordering::Relaxed);
+    }
+
+    /// The interim answers that are to be sent.
+    pub(super) fn take_told(&self) -> Vec<http::Response<()>> {
+        if !self.has_told.load(Ordering::Relaxed) {
+            return Vec::new();
+        }
+        self.has_told.store(false, Ordering::Relaxed);
+        std::mem::take(&mut self.told.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// A frame of the request's body was of use.
