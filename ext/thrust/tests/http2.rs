@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use h2::Reason;
-use h2::client::{ResponseFuture, SendRequest};
+use h2::client::{Builder, ResponseFuture, SendRequest};
 use http::{HeaderMap, Method, Request, Response};
 use rustix::process::Signal;
 use tokio::time::timeout;
@@ -263,6 +263,25 @@ async fn a_stream_that_its_client_resets_cancels_the_request_to_the_app() {
     wait().await.unwrap();
     assert_eq!(proxy.wait_for_log("Request")["status"], 499);
     drop(answer);
+}
+
+#[tokio::test]
+async fn an_answer_that_its_client_made_no_room_for_does_not_count_as_sent() {
+    let target = TestTarget::answering("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+    let proxy = Launch::before(&target).start();
+    let mut client = proxy
+        .connect_http2_with(Builder::new().initial_window_size(0))
+        .await;
+
+    let (answer, mut request) = client.send_request(get("report"), true).unwrap();
+    let answer = timeout(DEADLINE, answer).await.unwrap().unwrap();
+    request.send_reset(Reason::CANCEL);
+    // Whose answer needs no room, and comes after the reset.
+    let head = Request::head("http://a/").body(()).unwrap();
+    ask(&mut client, head).await.unwrap();
+
+    assert_eq!(answer.status(), 200);
+    assert_eq!(proxy.wait_for_log("Request")["status"], 499);
 }
 
 #[tokio::test]

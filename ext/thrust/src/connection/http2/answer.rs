@@ -49,22 +49,15 @@ impl Answer {
     ///
     /// Dropping an answer that is not complete resets its stream.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match self.advance(cx) {
-            Poll::Ready(result) => {
-                // The client has reset the stream, or the connection broke.
-                let _: Result<(), h2::Error> = result;
-                Poll::Ready(())
-            }
-            Poll::Pending => self.neglect.poll(self.open.flow(), cx),
+        // An error is the client's reset, or that the connection broke; while nothing moves, h2 has to be asked for it.
+        if self.advance(cx).is_ready() || self.stream.poll_reset(cx).is_ready() {
+            return Poll::Ready(());
         }
+        self.neglect.poll(self.open.flow(), cx)
     }
 
     fn advance(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), h2::Error>> {
         loop {
-            // Also wakes us when it happens later.
-            if let Poll::Ready(reset) = self.stream.poll_reset(cx) {
-                return Poll::Ready(reset.map(drop));
-            }
             if self
                 .piece
                 .as_ref()
@@ -137,10 +130,10 @@ impl Answer {
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        if self.open.is_given_up()
-            && let Some(limit) = self.limit
-        {
-            self.body.failed(&BodyError::Untaken(limit));
+        match self.limit {
+            Some(limit) if self.open.is_given_up() => self.body.failed(&BodyError::Untaken(limit)),
+            _ if self.piece.is_some() => self.body.failed(&BodyError::ClientGone),
+            _ => {}
         }
     }
 }
