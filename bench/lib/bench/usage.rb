@@ -1,21 +1,21 @@
 # frozen_string_literal: true
 
-require "etc"
-
 module Bench
-  # What the kernel has charged to processes, from /proc.
+  # What the kernel has charged to processes.
   module Usage
-    TICKS_PER_SECOND = Etc.sysconf(Etc::SC_CLK_TCK)
+    # CPUCLOCK_SCHED: the scheduler's own count in nanoseconds, where /proc/PID/stat counts hundredths of a second.
+    CPU_CLOCK = 2
 
     module_function
 
-    # User and system time in seconds, all threads, without children.
+    # User and system time in seconds, all threads, also ended ones, without children.
     def cpu_seconds(pids)
-      pids.sum do |pid|
-        # The name in parentheses may hold spaces; what follows it may not.
-        fields = File.read("/proc/#{pid}/stat").rpartition(") ").last.split
-        fields[11].to_i + fields[12].to_i
-      end.fdiv(TICKS_PER_SECOND)
+      pids.sum { |pid| Process.clock_gettime(cpu_clock(pid), :nanosecond) }.fdiv(1_000_000_000)
+    end
+
+    # What clock_getcpuclockid(3) answers; Ruby does not offer that function.
+    def cpu_clock(pid)
+      (~pid << 3) | CPU_CLOCK
     end
 
     # Resident and proportional size in KiB.
