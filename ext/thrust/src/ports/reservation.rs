@@ -69,22 +69,9 @@ fn name(port: u16) -> String {
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
-    use std::time::{Duration, Instant};
-
     use super::super::free_target;
+    use super::super::tests::is_let_go;
     use super::*;
-
-    /// A child that another test is just starting may have our sockets open until it is its own program.
-    fn becomes_free(port: u16) -> bool {
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while Instant::now() < deadline {
-            if Reservation::take(port).is_ok() {
-                return true;
-            }
-            std::thread::yield_now();
-        }
-        false
-    }
 
     #[test]
     fn a_port_is_kept_from_others_for_as_long_as_it_is_reserved() {
@@ -94,7 +81,7 @@ mod tests {
 
         assert_eq!(holder.pid, std::process::id());
         drop(reservation);
-        assert!(becomes_free(port));
+        assert!(is_let_go(|| Reservation::take(port).is_ok()));
     }
 
     #[test]
@@ -106,6 +93,6 @@ mod tests {
 
         assert!(Reservation::take(port).is_err());
         drop(passed);
-        assert!(becomes_free(port));
+        assert!(is_let_go(|| Reservation::take(port).is_ok()));
     }
 }

@@ -2,6 +2,8 @@
 
 use std::cell::RefCell;
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::target::choose;
 use super::*;
@@ -63,6 +65,19 @@ fn taken() -> (TcpListener, u16) {
     let other = TcpListener::bind("0.0.0.0:0").unwrap();
     let port = other.local_addr().unwrap().port();
     (other, port)
+}
+
+/// Whether a socket that was closed is gone within the deadline: a child that another test is just starting has all of
+/// ours open until it is its own program.
+pub(super) fn is_let_go(is_gone: impl Fn() -> bool) -> bool {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !is_gone() {
+        if Instant::now() > deadline {
+            return false;
+        }
+        thread::yield_now();
+    }
+    true
 }
 
 #[test]
@@ -321,6 +336,7 @@ fn a_late_start_that_comes_too_late_says_so() {
 #[test]
 fn the_app_gets_its_usual_port_if_that_is_free_and_nobody_else_gets_it() {
     let usual = socket::free_port().unwrap();
+    assert!(is_let_go(|| socket::is_free(usual)));
     let config = Config::of(&[]);
     let mut notices = Vec::new();
 
@@ -360,14 +376,11 @@ fn the_apps_usual_port_is_left_to_whoever_has_it() {
 
 #[test]
 fn a_chosen_port_that_is_already_answered_is_kept_and_warned_about() {
-    let (_other, port) = taken();
-    let target = format!("http://127.0.0.1:{port}");
+    for (setting, before_the_port) in [("TARGET_PORT", ""), ("THRUSTER_TARGET", "http://127.0.0.1:")] {
+        let (_other, port) = taken();
+        let chosen = format!("{before_the_port}{port}");
 
-    for chosen in [
-        ("TARGET_PORT", port.to_string()),
-        ("THRUSTER_TARGET", target.clone()),
-    ] {
-        let ports = open_as_it_is(&[("HTTP_PORT", "0"), (chosen.0, &chosen.1)]).unwrap();
+        let ports = open_as_it_is(&[("HTTP_PORT", "0"), (setting, &chosen)]).unwrap();
 
         assert_eq!(ports.app_port, Some(port));
         assert_eq!(
