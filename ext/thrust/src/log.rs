@@ -57,7 +57,8 @@ impl Threshold {
     }
 }
 
-/// Events of ours from `level` on, and of libraries if they warn.
+/// Events of ours from `level` on, and of libraries if they warn; of h2 not even then, for a client can have it warn as
+/// often as it likes.
 fn targets(level: LogLevel) -> Targets {
     let level = match level {
         LogLevel::Debug => LevelFilter::DEBUG,
@@ -67,13 +68,14 @@ fn targets(level: LogLevel) -> Targets {
     };
     Targets::new()
         .with_target("thrust", level)
+        .with_target("h2", LevelFilter::ERROR)
         .with_default(level.min(LevelFilter::WARN))
 }
 
 impl Log {
     /// Starts to write lines to stdout as `config` says, and sends every `tracing` event of ours to them.
     ///
-    /// Events of libraries are kept only if they warn. Called once; the events of a second log would go to the first.
+    /// Events of libraries are kept only if they warn, of h2 only errors. Called once; the events of a second log would go to the first.
     ///
     /// # Errors
     ///

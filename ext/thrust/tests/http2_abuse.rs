@@ -63,6 +63,12 @@ fn frames_that_lead_to_nothing_end_their_connection() {
                 .find(|line| line["path"] == "" && line["error"] != "")
         });
         assert_eq!(line["status"], 429, "{line}");
+        let warnings = proxy
+            .log_lines()
+            .iter()
+            .filter(|line| line["level"] == "WARN")
+            .count();
+        assert!(warnings <= 1, "{name}: the log is flooded with {warnings}");
     }
 }
 
