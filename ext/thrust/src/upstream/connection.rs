@@ -4,13 +4,19 @@ use std::io;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
+use rustix::io::Errno;
+use tokio::time::{Instant, timeout_at};
+
 use super::Upstream;
 use crate::error::ProxyError;
 use crate::http1::head::HeadError;
 use crate::http1::inbound::Inbound;
 use crate::stream::Stream;
 use crate::timer::Timer;
-use bytes::Bytes;
+
+/// How soon a connection is tried again for which there was no descriptor.
+const NO_DESCRIPTOR: Duration = Duration::from_millis(20);
 
 /// A connection and what was read from it. Dropping it closes it, which also tells the app to stop.
 #[derive(Debug)]
@@ -71,22 +77,36 @@ impl Connection {
 }
 
 impl Upstream {
-    /// Opens a connection, within `limit`.
+    /// Opens a connection, within `limit`. Waits as long for a descriptor if there is none: clients may be leaving.
     pub(super) async fn connect(&self, limit: Duration) -> Result<Box<Connection>, ProxyError> {
         let target = || self.target.clone();
-        match tokio::time::timeout(limit, self.target.connect()).await {
-            Ok(Ok(stream)) => {
-                self.metrics.connects.add(1);
-                Ok(Box::new(Connection::new(stream)))
+        let due = Instant::now() + limit;
+        loop {
+            match timeout_at(due, self.target.connect()).await {
+                Ok(Ok(stream)) => {
+                    self.metrics.connects.add(1);
+                    return Ok(Box::new(Connection::new(stream)));
+                }
+                Ok(Err(source)) if wants_descriptor(&source) && Instant::now() + NO_DESCRIPTOR < due => {
+                    tokio::time::sleep(NO_DESCRIPTOR).await;
+                }
+                Ok(Err(source)) => {
+                    return Err(ProxyError::Connect {
+                        target: target(),
+                        source,
+                    });
+                }
+                Err(_) => {
+                    return Err(ProxyError::ConnectSlow {
+                        target: target(),
+                        limit,
+                    });
+                }
             }
-            Ok(Err(source)) => Err(ProxyError::Connect {
-                target: target(),
-                source,
-            }),
-            Err(_) => Err(ProxyError::ConnectSlow {
-                target: target(),
-                limit,
-            }),
         }
     }
+}
+
+fn wants_descriptor(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
 }
