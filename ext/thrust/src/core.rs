@@ -52,8 +52,8 @@ pub(crate) struct Core {
     pub(crate) metrics: Arc<Metrics>,
 }
 
-/// What of a core the app's settings decide. A request keeps to what held when it came, and a connection to its
-/// timeouts.
+/// What of a core the app's settings decide. A request keeps to what held when it came; an HTTP/1 connection to the
+/// timeouts that held when its last request came, an HTTP/2 connection to those it began with.
 #[derive(Debug)]
 pub(crate) struct Live {
     pub(crate) pipeline: Pipeline,
@@ -247,7 +247,7 @@ impl Core {
 }
 
 /// How long we wait for a client; `None` means for ever.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Timeouts {
     /// From one request's end to the next one's first byte.
     pub(crate) idle: Option<Duration>,

@@ -295,6 +295,23 @@ fn how_long_clients_may_take_follows_a_push() {
 }
 
 #[test]
+fn how_long_clients_may_take_follows_a_push_on_connections_that_are_open() {
+    let target = slow_at_times();
+    let running = Pushed::before(&target, &[]);
+    let [mut idle, mut slow] = [(); 2].map(|()| running.proxy.connect());
+    for client in [&mut idle, &mut slow] {
+        assert_eq!(client.get("/").status(), 200);
+    }
+
+    running.push(&[("http_idle_timeout", "200ms"), ("http_read_timeout", "300ms")]);
+
+    idle.get("/");
+    idle.expect_end();
+    slow.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf");
+    assert_eq!(slow.read_message().unwrap().status(), 408);
+}
+
+#[test]
 fn how_long_an_answer_may_stand_still_follows_a_push() {
     let target = TestTarget::start(|app| {
         while app.read_request().is_some() {

@@ -61,20 +61,20 @@ pub(super) async fn serve(
     timeouts: Timeouts,
     mut due: Option<Instant>,
 ) {
-    let link = Arc::new(Link::new(stream, received, timeouts, core.metrics.clone()));
+    let mut link = Arc::new(Link::new(stream, received, timeouts, core.metrics.clone()));
     let closing = core.closing.clone();
     let mut closing = std::pin::pin!(closing.cancelled());
     let mut kept = None;
     loop {
         // Both are boxed, so that a connection that waits keeps only the small part of this future.
         let after = match next_head(&link, due, kept, closing.as_mut()).await {
-            Next::Head(head) => Box::pin(exchange(&link, &head, &client, &core, &mut counted)).await,
+            Next::Head(head) => Box::pin(exchange(&mut link, &head, &client, &core, &mut counted)).await,
             Next::Refused(error) => Box::pin(answer::refuse(&link, &error, client, &core)).await,
             Next::Closed => return,
         };
         match after {
             After::Keep => {
-                due = timeouts.idle.map(|limit| Instant::now() + limit);
+                due = link.timeouts.idle.map(|limit| Instant::now() + limit);
                 kept = Some(&*core);
             }
             After::Close => return,
@@ -154,31 +154,33 @@ async fn give_way(core: &Core) {
     core.give_way.notified().await;
 }
 
-/// Answers one request.
+/// Answers one request, by what holds when it comes.
 async fn exchange(
-    link: &Arc<Link>,
+    link: &mut Arc<Link>,
     head: &Bytes,
     client: &Client,
     core: &Arc<Core>,
     counted: &mut Counted,
 ) -> After {
-    let (facts, request) = match read(link, head) {
-        Ok(read) => read,
-        Err(error) => return Box::pin(answer::refuse(link, &error.into(), *client, core)).await,
-    };
-
-    // Boxed, as small as it is: with it, this future would be too large for the allocator's fast lane.
-    let mut gone = Box::pin(link.stream.closed_by_peer());
-    let response = {
+    let (facts, mut gone, response) = {
         // Not for longer: an answer may last for hours, and what held when it began has files open.
         let live = core.live();
+        link.set_timeouts(live.timeouts);
+        let (facts, request) = match read(link, head) {
+            Ok(read) => read,
+            Err(error) => return Box::pin(answer::refuse(link, &error.into(), *client, core)).await,
+        };
+
+        // Boxed, as small as it is: with it, this future would be too large for the allocator's fast lane.
+        let mut gone = Box::pin(link.stream.closed_by_peer());
         let mut handled = std::pin::pin!(live.pipeline.handle(request, client));
         // A client that left drops `handled`, which cancels the request to the app and writes the log line.
-        poll_fn(|cx| match handled.as_mut().poll(cx) {
+        let response = poll_fn(|cx| match handled.as_mut().poll(cx) {
             Poll::Ready(response) => Poll::Ready(Some(response)),
             Poll::Pending => gone.as_mut().poll(cx).map(|()| None),
         })
-        .await
+        .await;
+        (facts, gone, response)
     };
     let Some(response) = response else {
         return After::Close;

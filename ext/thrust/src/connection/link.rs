@@ -52,6 +52,15 @@ impl Link {
         }
     }
 
+    /// From now on these hold. Called between requests: while a part of one is in use, its own go on to hold.
+    pub(super) fn set_timeouts(self: &mut Arc<Self>, timeouts: Timeouts) {
+        if self.timeouts != timeouts
+            && let Some(link) = Arc::get_mut(self)
+        {
+            link.timeouts = timeouts;
+        }
+    }
+
     pub(super) fn reading(&self) -> MutexGuard<'_, Reading> {
         self.reading.lock().unwrap_or_else(PoisonError::into_inner)
     }
