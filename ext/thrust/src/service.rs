@@ -187,13 +187,15 @@ impl Service {
             return;
         }
         *turns = next;
-        let queue = next.map(|limits| Arc::new(Queue::new(limits)));
-        let upstreams = self.upstreams.iter();
-        let replaced: Vec<_> = upstreams
-            .filter_map(|upstream| upstream.load().set_queue(queue.clone()))
-            .collect();
-        // Only now: whoever finds it closed must find its successor, on any core.
-        replaced.iter().for_each(|queue| queue.close());
+        match (self.upstreams[0].load().queue(), next) {
+            (Some(queue), next) => queue.set_limits(next),
+            (None, Some(limits)) => {
+                let queue = Arc::new(Queue::new(limits));
+                let upstreams = self.upstreams.iter();
+                upstreams.for_each(|upstream| upstream.load().set_queue(queue.clone()));
+            }
+            (None, None) => {}
+        }
     }
 
     fn turns(&self) -> MutexGuard<'_, Option<QueueLimits>> {

@@ -120,10 +120,15 @@ impl Upstream {
         self.end_waits();
     }
 
-    /// Gives requests that come from now on their turn by `queue`; those under way are not counted in it. Returns the
-    /// one before: who waits there goes to the new one once that is closed.
-    pub(crate) fn set_queue(&self, queue: Option<Arc<Queue>>) -> Option<Arc<Queue>> {
-        self.pool.set_queue(queue)
+    /// What gives requests their turn, if they need one.
+    pub(crate) fn queue(&self) -> Option<Arc<Queue>> {
+        self.pool.queue()
+    }
+
+    /// Gives requests that come from now on their turn by `queue`, where there was none; those under way are not counted
+    /// in it.
+    pub(crate) fn set_queue(&self, queue: Arc<Queue>) {
+        self.pool.set_queue(queue);
     }
 
     /// Ends every wait for a turn: whoever waits is told [`Unanswered::Superseded`].

@@ -400,6 +400,36 @@ fn how_many_requests_the_app_has_follows_a_push_also_for_those_that_wait() {
 }
 
 #[test]
+fn requests_that_the_app_has_count_when_a_push_gives_it_more_or_fewer() {
+    let target = slow_at_times();
+    let limits = |at_once| [("target_max_requests", at_once), ("target_queue", "0")];
+    let running = Pushed::before(&target, &limits("1"));
+    let asks_slow = |seen| {
+        let mut client = running.proxy.connect();
+        client.send(SLOW);
+        target.wait_for_requests(seen);
+        client
+    };
+
+    let first = asks_slow(1);
+    running.push(&limits("2"));
+    let second = asks_slow(2);
+    assert_eq!(running.proxy.connect().get("/").status(), 503);
+    running.push(&limits("1"));
+    drop(second);
+    support::eventually("one is over", || {
+        (running.proxy.status()["in_flight"] == 1).then_some(())
+    });
+
+    assert_eq!(running.proxy.connect().get("/").status(), 503);
+    drop(first);
+    support::eventually("the other is over", || {
+        (running.proxy.status()["in_flight"] == 0).then_some(())
+    });
+    assert_eq!(running.proxy.connect().get("/").status(), 200);
+}
+
+#[test]
 fn how_long_a_request_waits_for_its_turn_follows_a_push() {
     let target = slow_at_times();
     let running = Pushed::before(

@@ -37,6 +37,11 @@ impl Backlog {
         }
     }
 
+    /// From now on `limits` hold, for who comes; nobody has to leave.
+    pub(crate) fn set_limits(&mut self, limits: BacklogLimits) {
+        self.limits = limits;
+    }
+
     /// Counts one more, which takes `weight` bytes until it has left.
     ///
     /// # Errors

@@ -73,9 +73,9 @@ impl Pool {
         self.queue.load_full()
     }
 
-    /// Puts another one in its place, and returns the one before.
-    pub(super) fn set_queue(&self, queue: Option<Arc<Queue>>) -> Option<Arc<Queue>> {
-        self.queue.swap(queue)
+    /// From now on requests need a permit from `queue`.
+    pub(super) fn set_queue(&self, queue: Arc<Queue>) {
+        self.queue.store(Some(queue));
     }
 
     /// Lets a request in, with the connection used last that still is good; `repeatable` says whether the request may

@@ -30,9 +30,17 @@ pub(crate) struct QueueLimits {
 /// What lets requests through to one generation of the app.
 #[derive(Debug)]
 pub(crate) struct Queue {
-    limits: QueueLimits,
     permits: Semaphore,
-    backlog: Mutex<Backlog>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    limits: QueueLimits,
+    backlog: Backlog,
+    /// Permits that are out and too many since the limit became lower: so many are not given to others when they come
+    /// back.
+    owed: usize,
 }
 
 /// A request's place in the queue. Dropping it leaves.
@@ -44,17 +52,42 @@ struct Place<'a> {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.queue.backlog().leave(self.weight);
+        self.queue.state().backlog.leave(self.weight);
     }
 }
 
 impl Queue {
     pub(crate) fn new(limits: QueueLimits) -> Self {
-        Self {
+        let state = State {
             limits,
-            permits: Semaphore::new(limits.at_once.min(Semaphore::MAX_PERMITS)),
-            backlog: Mutex::new(Backlog::new(limits.backlog)),
+            backlog: Backlog::new(limits.backlog),
+            owed: 0,
+        };
+        Self {
+            permits: Semaphore::new(permits(limits.at_once)),
+            state: Mutex::new(state),
         }
+    }
+
+    /// From now on `limits` hold; without any, nobody waits. Requests under way go on to count, and who waits keeps its
+    /// place and its time.
+    pub(crate) fn set_limits(&self, limits: Option<QueueLimits>) {
+        let mut state = self.state();
+        let before = permits(state.limits.at_once);
+        state.limits = limits.unwrap_or(QueueLimits {
+            at_once: usize::MAX,
+            ..state.limits
+        });
+        let State { limits, .. } = *state;
+        state.backlog.set_limits(limits.backlog);
+
+        let now = permits(limits.at_once);
+        let fewer = before.saturating_sub(now);
+        state.owed += fewer - self.permits.forget_permits(fewer);
+        let more = now.saturating_sub(before);
+        let paid = more.min(state.owed);
+        state.owed -= paid;
+        self.permits.add_permits(more - paid);
     }
 
     /// A permit, if nobody has to wait.
@@ -74,9 +107,13 @@ impl Queue {
             return Err(Unanswered::Superseded);
         }
         let _place = self.enter(asked.weight).map_err(Unanswered::Failed)?;
-        let limit = self.limits.timeout;
+        let QueueLimits {
+            timeout: limit,
+            boot_timeout,
+            ..
+        } = self.state().limits;
         // From its arrival, for one that comes from another generation's queue.
-        let last = asked.arrived + self.limits.boot_timeout + limit;
+        let last = asked.arrived + boot_timeout + limit;
         let due = last.min(Instant::now() + limit);
         match tokio::time::timeout_at(due, self.permits.acquire()).await {
             Ok(permit) => permit.map_err(|_| Unanswered::Superseded),
@@ -86,7 +123,12 @@ impl Queue {
 
     /// Takes back what [`Queue::pass`] has given and was forgotten since.
     pub(super) fn put_back(&self) {
-        self.permits.add_permits(1);
+        let mut state = self.state();
+        if state.owed > 0 {
+            state.owed -= 1;
+        } else {
+            self.permits.add_permits(1);
+        }
     }
 
     /// Ends every wait, and lets nobody pass any more.
@@ -96,18 +138,23 @@ impl Queue {
 
     /// How many wait.
     pub(super) fn waiting(&self) -> usize {
-        self.backlog().requests()
+        self.state().backlog.requests()
     }
 
     fn enter(&self, weight: usize) -> Result<Place<'_>, ProxyError> {
-        let entered = self.backlog().enter(weight);
+        let entered = self.state().backlog.enter(weight);
         entered.map_err(|limit| ProxyError::QueueFull { limit })?;
         Ok(Place { queue: self, weight })
     }
 
-    fn backlog(&self) -> MutexGuard<'_, Backlog> {
-        self.backlog.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// As many permits as there can be, if fewer than wanted.
+fn permits(at_once: usize) -> usize {
+    at_once.min(Semaphore::MAX_PERMITS)
 }
 
 #[cfg(test)]
@@ -148,5 +195,32 @@ mod tests {
         queue.close();
 
         assert!(queue.try_pass().is_none());
+    }
+
+    #[test]
+    fn what_is_under_way_counts_when_the_limit_changes() {
+        let of = |at_once| Some(QueueLimits { at_once, ..LIMITS });
+        let queue = Queue::new(LIMITS);
+        let passing = || std::iter::from_fn(|| queue.try_pass().map(SemaphorePermit::forget)).count();
+        assert_eq!(passing(), 1);
+
+        queue.set_limits(of(4));
+        assert_eq!(passing(), 3);
+        queue.set_limits(of(2));
+        (0..2).for_each(|_| queue.put_back());
+        assert_eq!(passing(), 0, "two are under way");
+        queue.set_limits(of(1));
+        queue.set_limits(of(3));
+        assert_eq!(passing(), 1);
+        queue.put_back();
+        assert_eq!(passing(), 1);
+        queue.set_limits(None);
+        assert!((0..100).all(|_| queue.try_pass().map(SemaphorePermit::forget).is_some()));
+        queue.set_limits(of(2));
+        (0..101).for_each(|_| queue.put_back());
+        assert_eq!(passing(), 0, "two are under way");
+        queue.put_back();
+
+        assert_eq!(passing(), 1);
     }
 }
