@@ -14,6 +14,8 @@ mod multipart;
 mod names;
 mod open;
 mod range;
+#[cfg(target_os = "linux")]
+mod real_name;
 mod roots;
 mod source;
 mod validators;

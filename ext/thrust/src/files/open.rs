@@ -2,14 +2,17 @@
 
 use std::fs::File;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use rustix::fs::{FileType, Mode, OFlags, Stat};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 
 use super::body::READ;
+#[cfg(target_os = "linux")]
+use super::real_name;
 use super::source::Source;
 use super::validators::Modified;
 
@@ -56,6 +59,8 @@ pub(crate) struct OpenFile {
     /// In bytes, when it was opened.
     pub(crate) size: u64,
     pub(crate) modified: Modified,
+    /// Whether the name it was opened by is known to be where it really is.
+    pub(super) has_real_name: bool,
 }
 
 impl OpenFile {
@@ -91,24 +96,30 @@ impl OpenFile {
 ///
 /// There is none, it may not be read, or it is no regular file.
 pub(crate) fn open(path: &Path) -> Result<OpenFile, FileError> {
-    // A FIFO without a writer would block, a terminal would become ours.
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let descriptor = loop {
-        match rustix::fs::open(path, flags, Mode::empty()) {
-            Err(Errno::INTR) => {}
-            result => break result?,
-        }
-    };
+    let (descriptor, has_real_name) = open_by_name(path)?;
     let stat = rustix::fs::fstat(&descriptor)?;
     match FileType::from_raw_mode(stat.st_mode) {
         FileType::RegularFile => Ok(OpenFile {
             source: Source::File(Arc::new(File::from(descriptor))),
             size: size(&stat),
             modified: modified(&stat),
+            has_real_name,
         }),
         FileType::Directory => Err(FileError::Directory),
         _ => Err(FileError::Special),
     }
+}
+
+/// What has this name, and whether the name is known to be the real one.
+fn open_by_name(path: &Path) -> Result<(OwnedFd, bool), Errno> {
+    // A FIFO without a writer would block, a terminal would become ours.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    #[cfg(target_os = "linux")]
+    if let Some(opened) = real_name::open(path, flags) {
+        return opened.map(|descriptor| (descriptor, true));
+    }
+    let descriptor = retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))?;
+    Ok((descriptor, false))
 }
 
 fn size(stat: &Stat) -> u64 {

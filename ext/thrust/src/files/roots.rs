@@ -1,5 +1,6 @@
 //! From which directories files may be sent.
 
+use std::borrow::Cow;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -48,7 +49,11 @@ impl Roots {
     ///
     /// [`FileError::Outside`], also if it cannot be told where it is.
     pub(crate) fn admit(&self, file: OpenFile, path: &Path) -> Result<OpenFile, FileError> {
-        let place = place(&file, path).map_err(|_| FileError::Outside)?;
+        let place = if file.has_real_name {
+            Cow::Borrowed(path)
+        } else {
+            Cow::Owned(place(&file, path).map_err(|_| FileError::Outside)?)
+        };
         if self.contain(&place) {
             Ok(file)
         } else {
@@ -139,7 +144,15 @@ mod tests {
     use super::*;
 
     fn admits(roots: &Roots, path: &Path) -> bool {
-        roots.admit(open(path).unwrap(), path).is_ok()
+        let mut file = open(path).unwrap();
+        let admitted = roots.admit(file.clone(), path).is_ok();
+        file.has_real_name = false;
+        assert_eq!(
+            roots.admit(file, path).is_ok(),
+            admitted,
+            "{path:?} by its descriptor"
+        );
+        admitted
     }
 
     #[test]
