@@ -9,11 +9,15 @@ pub(crate) fn number(out: &mut Vec<u8>, number: impl itoa::Integer) {
 
 /// Appends `number` in lower-case hexadecimal.
 pub(crate) fn hexadecimal(out: &mut Vec<u8>, number: u64) {
-    let digits = (64 - number.leading_zeros()).div_ceil(4).max(1);
-    for place in (0..digits).rev() {
-        let digit = (number >> (4 * place)) as usize & 0xf;
-        out.push(b"0123456789abcdef"[digit]);
+    let mut digits = [0; 16];
+    let mut start = digits.len();
+    let mut left = number;
+    while left > 0 || start == digits.len() {
+        start -= 1;
+        digits[start] = b"0123456789abcdef"[(left & 0xf) as usize];
+        left >>= 4;
     }
+    out.extend_from_slice(&digits[start..]);
 }
 
 /// Appends an address as RFC 5952 writes it.

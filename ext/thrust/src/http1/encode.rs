@@ -102,15 +102,7 @@ pub(crate) fn content_length(out: &mut Vec<u8>, length: u64) {
 /// The line before a chunk of `length` bytes, which must not be 0: that would end the body.
 pub(crate) fn chunk_size(out: &mut Vec<u8>, length: usize) {
     debug_assert_ne!(length, 0);
-    let mut digits = [0; 16];
-    let mut start = digits.len();
-    let mut left = length;
-    while left > 0 {
-        start -= 1;
-        digits[start] = b"0123456789abcdef"[left & 0xf];
-        left >>= 4;
-    }
-    out.extend_from_slice(&digits[start..]);
+    text::hexadecimal(out, length as u64);
     out.extend_from_slice(b"\r\n");
 }
 
