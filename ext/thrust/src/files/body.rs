@@ -22,7 +22,10 @@ pub(crate) struct FileBody {
     source: Source,
     /// For the log.
     path: Arc<Path>,
-    pieces: VecDeque<Piece>,
+    /// What is sent next; `None` after the last piece.
+    next: Option<Piece>,
+    /// What follows it: only an answer of many parts has any of that.
+    later: VecDeque<Piece>,
     /// In bytes, of all pieces.
     left: u64,
     /// What is read in one go, in bytes; `None` for as much as a read takes.
@@ -44,7 +47,8 @@ impl FileBody {
         Self {
             source,
             path,
-            pieces: VecDeque::new(),
+            next: None,
+            later: VecDeque::new(),
             left: 0,
             at_once: None,
             #[cfg(target_os = "linux")]
@@ -55,14 +59,22 @@ impl FileBody {
     /// Adds these bytes.
     pub(super) fn add_text(&mut self, text: Bytes) {
         self.left += text.len() as u64;
-        self.pieces.push_back(Piece::Text(text));
+        self.add(Piece::Text(text));
     }
 
     /// Adds these bytes of the file.
     pub(super) fn add_run(&mut self, run: Range<u64>) {
         if !run.is_empty() {
             self.left += run.end - run.start;
-            self.pieces.push_back(Piece::Run(run));
+            self.add(Piece::Run(run));
+        }
+    }
+
+    fn add(&mut self, piece: Piece) {
+        if self.next.is_none() {
+            self.next = Some(piece);
+        } else {
+            self.later.push_back(piece);
         }
     }
 
@@ -73,7 +85,7 @@ impl FileBody {
 
     /// The next bytes, or `None` after the last.
     pub(crate) fn next(&mut self) -> Option<Result<Bytes, BodyError>> {
-        let piece = match self.pieces.front_mut()? {
+        let piece = match self.next.as_mut()? {
             Piece::Text(text) => std::mem::take(text),
             Piece::Run(run) => {
                 let length = run.end - run.start;
@@ -100,9 +112,9 @@ impl FileBody {
     /// Notes that the first `count` bytes are gone; they are of one piece.
     fn advance(&mut self, count: u64) {
         self.left -= count;
-        match self.pieces.front_mut() {
+        match &mut self.next {
             Some(Piece::Run(run)) if run.end - run.start > count => run.start += count,
-            _ => drop(self.pieces.pop_front()),
+            _ => self.next = self.later.pop_front(),
         }
     }
 
@@ -124,7 +136,7 @@ impl FileBody {
     /// Where the run begins that comes next and is for the kernel to send, and how long it is; `None` if what comes
     /// next is to be asked for with [`Self::next`].
     pub(crate) fn kernel_run(&self) -> Option<(u64, u64)> {
-        match self.pieces.front()? {
+        match self.next.as_ref()? {
             Piece::Run(run)
                 if run.end - run.start > READ && !self.only_read && self.source.descriptor().is_some() =>
             {
