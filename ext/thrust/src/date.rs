@@ -5,6 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::HeaderValue;
 
+use crate::text;
+
 thread_local! {
     static CURRENT: RefCell<(u64, HeaderValue)> = const { RefCell::new((0, HeaderValue::from_static(""))) };
 }
@@ -24,7 +26,7 @@ fn at(time: SystemTime) -> HeaderValue {
     CURRENT.with_borrow_mut(|(formatted, value)| {
         if *formatted != second {
             *formatted = second;
-            *value = HeaderValue::from_str(&httpdate::fmt_http_date(time)).expect("a date is a header value");
+            *value = HeaderValue::from_bytes(&text::http_date(time)).expect("a date is a header value");
         }
         value.clone()
     })

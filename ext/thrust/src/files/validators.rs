@@ -54,7 +54,7 @@ pub(super) fn tag(modified: Modified, size: u64, suffix: &str) -> HeaderValue {
 
 /// The value of a `Last-Modified` field.
 pub(super) fn date(second: SystemTime) -> HeaderValue {
-    HeaderValue::from_str(&httpdate::fmt_http_date(second)).expect("a date is a header value")
+    HeaderValue::from_bytes(&text::http_date(second)).expect("a date is a header value")
 }
 
 #[cfg(test)]
