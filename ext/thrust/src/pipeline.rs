@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use http::{HeaderValue, Method, StatusCode, header};
+use http::{Method, StatusCode, header};
 
 use crate::body::Body;
 use crate::date;
@@ -41,18 +41,18 @@ impl Pipeline {
         let id = request_id::assign(&mut request);
         request_start::mark(&mut request, SystemTime::now());
         // Written when it is dropped, so a client that leaves is logged too.
-        let mut entry = self.access_log.open(&request, client, &id);
+        let mut entry = self.access_log.open(&request, client, id);
         let is_head = request.method == Method::HEAD;
 
         let mut response = match self.respond(request, client, &mut entry).await {
             Ok(response) => response,
-            Err(error) => self.render(&error, &id, &mut entry),
+            Err(error) => self.render(&error, &mut entry),
         };
         // A change of protocol is no answer yet, to HEAD as to any other method.
         if is_head && response.status() != StatusCode::SWITCHING_PROTOCOLS {
             without_body(&mut response);
         }
-        finish(response, id, entry)
+        finish(response, entry)
     }
 
     async fn respond(
@@ -83,24 +83,24 @@ impl Pipeline {
     /// Answers what cannot be read as a request.
     pub(crate) fn refuse(&self, error: &ProxyError, client: &Client) -> Response {
         let id = request_id::make();
-        let mut entry = self.access_log.open_unreadable(client, &id);
-        let response = self.render(error, &id, &mut entry);
-        finish(response, id, entry)
+        let mut entry = self.access_log.open_unreadable(client, id);
+        let response = self.render(error, &mut entry);
+        finish(response, entry)
     }
 
-    fn render(&self, error: &ProxyError, id: &HeaderValue, entry: &mut Entry) -> Response {
+    fn render(&self, error: &ProxyError, entry: &mut Entry) -> Response {
         entry.failed(error);
-        self.error_pages.render(error, entry.accept.as_ref(), id)
+        self.error_pages.render(error, entry.accept.as_ref(), &entry.id)
     }
 }
 
 /// Adds what every answer has, and hands it its log line.
-fn finish(mut response: Response, id: HeaderValue, mut entry: Box<Entry>) -> Response {
+fn finish(mut response: Response, mut entry: Box<Entry>) -> Response {
     let headers = response.headers_mut();
     // Never the same twice: in a compression table it would only drive out what is (RFC 7541 section 6.2.3).
     headers
         .entry(request_id::X_REQUEST_ID)
-        .or_insert(id)
+        .or_insert_with(|| entry.id.clone())
         .set_sensitive(true);
     headers.entry(header::DATE).or_insert_with(date::now);
     entry.answered(response.status(), response.headers());

@@ -84,7 +84,7 @@ impl Service {
         entry: &mut Entry,
     ) -> Result<Response, ProxyError> {
         let mut upstream = self.upstreams[core].load_full();
-        let mut asked = Asked::new(request, client, options, upstream.target());
+        let mut asked = Asked::new(request, client, options, upstream.target(), entry.started);
         loop {
             if self.hold.is_closed() {
                 // Boxed: it is rare, and its size would weigh on every request.

@@ -105,7 +105,7 @@ impl Hold {
             return Ok(());
         };
         let limit = asked.options().boot_timeout;
-        match tokio::time::timeout_at(asked.arrived + limit, released).await {
+        match tokio::time::timeout_at(asked.arrived() + limit, released).await {
             Ok(Ok(Release::Open)) => Ok(()),
             Ok(Ok(Release::Stopping) | Err(_)) => Err(ProxyError::Stopping),
             Err(_) => {

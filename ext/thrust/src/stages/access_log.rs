@@ -69,24 +69,21 @@ impl AccessLog {
     }
 
     /// Opens the entry of `request`.
-    pub(crate) fn open(self: &Arc<Self>, request: &Request, client: &Client, id: &HeaderValue) -> Box<Entry> {
+    pub(crate) fn open(self: &Arc<Self>, request: &Request, client: &Client, id: HeaderValue) -> Box<Entry> {
         let line = self.batch.as_ref().map(|batch| {
             let client = self.trusted_proxies.client_address(&request.headers, client.peer);
-            RequestLine::of(request, client, id, batch.format())
+            RequestLine::of(request, client, batch.format())
         });
-        let mut entry = Entry::new(self.clone(), Some(request.method.clone()), line);
+        let mut entry = Entry::new(self.clone(), id, Some(request.method.clone()), line);
         entry.accept = request.headers.get(header::ACCEPT).cloned();
         entry
     }
 
     /// Opens the entry of a request that could not be read.
-    pub(crate) fn open_unreadable(self: &Arc<Self>, client: &Client, id: &HeaderValue) -> Box<Entry> {
+    pub(crate) fn open_unreadable(self: &Arc<Self>, client: &Client, id: HeaderValue) -> Box<Entry> {
         let client = ClientAddress::Peer(client.peer);
-        let line = self
-            .batch
-            .as_ref()
-            .map(|_| RequestLine::new(None, client, id.clone()));
-        Entry::new(self.clone(), None, line)
+        let line = self.batch.as_ref().map(|_| RequestLine::new(None, client));
+        Entry::new(self.clone(), id, None, line)
     }
 }
 
@@ -94,7 +91,10 @@ impl AccessLog {
 #[derive(Debug)]
 pub(crate) struct Entry {
     log: Arc<AccessLog>,
-    started: Instant,
+    /// The id of the request.
+    pub(crate) id: HeaderValue,
+    /// When the request came.
+    pub(crate) started: Instant,
     /// `None` if the request could not be read.
     method: Option<Method>,
     /// What an error is told in.
@@ -125,10 +125,16 @@ enum Ending {
 }
 
 impl Entry {
-    fn new(log: Arc<AccessLog>, method: Option<Method>, line: Option<RequestLine>) -> Box<Self> {
+    fn new(
+        log: Arc<AccessLog>,
+        id: HeaderValue,
+        method: Option<Method>,
+        line: Option<RequestLine>,
+    ) -> Box<Self> {
         log.metrics.request_began();
         Box::new(Self {
             log,
+            id,
             started: Instant::now(),
             method,
             accept: None,
@@ -229,7 +235,7 @@ impl Drop for Entry {
         if let (Some(batch), Some(line)) = (&self.log.batch, &self.line)
             && !self.log.skips(line.path(), status)
         {
-            line.write(batch, &self.log.filter, &outcome, ending);
+            line.write(batch, &self.log.filter, &self.id, &outcome, ending);
         }
     }
 }

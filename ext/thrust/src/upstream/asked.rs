@@ -23,8 +23,6 @@ pub(crate) struct Asked {
     pub(super) upload: Option<Box<Upload>>,
     /// Whether a byte of it went out twice: there is no third time.
     pub(super) repeated: bool,
-    /// When it came; it bounds how long it waits for an app that is not there yet.
-    pub(crate) arrived: Instant,
     /// Memory that it may take while it waits, in bytes: its head, and what an HTTP/2 client sends without being read.
     pub(crate) weight: usize,
 }
@@ -38,18 +36,21 @@ pub(super) struct Question {
     /// Whether there is no body that could be half sent.
     pub(super) bodiless: bool,
     pub(super) options: Arc<Options>,
+    /// When it came; it bounds how long it waits for an app that is not there yet.
+    pub(super) arrived: Instant,
     /// Boxed: it is rare, and its size would weigh on every request.
     pub(super) upgrade: Option<Box<HeaderValue>>,
     interim: Option<Interim>,
 }
 
 impl Asked {
-    /// Writes down what the app will be asked.
+    /// Writes down what the app will be asked about a request that came when `arrived` says.
     pub(crate) fn new(
         request: Box<Request>,
         client: &Client,
         options: &Arc<Options>,
         target: &Target,
+        arrived: Instant,
     ) -> Self {
         let head = headers::request_head(&request, client, options, target);
         let unread = match request.version {
@@ -67,6 +68,7 @@ impl Asked {
             idempotent: is_idempotent(&request.method, &request.headers),
             bodiless: upload.is_bodiless(),
             options: options.clone(),
+            arrived,
             upgrade: request.upgrade.map(Box::new),
             interim: request.interim,
         };
@@ -74,7 +76,6 @@ impl Asked {
             question,
             upload: Some(upload),
             repeated: false,
-            arrived: Instant::now(),
             weight,
         }
     }
@@ -84,6 +85,11 @@ impl Asked {
     /// How the app is to be asked.
     pub(crate) fn options(&self) -> &Options {
         &self.question.options
+    }
+
+    /// When it came.
+    pub(crate) fn arrived(&self) -> Instant {
+        self.question.arrived
     }
 }
 

@@ -79,10 +79,7 @@ impl Upstream {
                 unreachable!("a request is asked until it is answered, and not again");
             };
             let reused = kept.is_some();
-            let failure = match self
-                .attempt(kept.take(), upload, asked.arrived, &asked.question, entry)
-                .await
-            {
+            let failure = match self.attempt(kept.take(), upload, &asked.question, entry).await {
                 Ok((connection, head)) => {
                     self.note_answer();
                     let upload = asked
@@ -142,7 +139,6 @@ impl Upstream {
         &self,
         kept: Option<Box<Connection>>,
         upload: &mut Upload,
-        arrived: Instant,
         question: &Question,
         entry: &mut Entry,
     ) -> Result<(Box<Connection>, ResponseHead), FailedAttempt> {
@@ -157,7 +153,7 @@ impl Upstream {
                     error,
                 })?,
         };
-        self.converse(connection, upload, arrived, question).await
+        self.converse(connection, upload, question).await
     }
 
     async fn open(&self, options: &Options, entry: &mut Entry) -> Result<Box<Connection>, ProxyError> {
@@ -172,15 +168,12 @@ impl Upstream {
         &self,
         mut connection: Box<Connection>,
         upload: &mut Upload,
-        arrived: Instant,
         question: &Question,
     ) -> Result<(Box<Connection>, ResponseHead), FailedAttempt> {
         let target = &self.target;
         let mut interim = 0;
         loop {
-            let event = self
-                .next_event(&mut connection, upload, arrived, &question.options)
-                .await;
+            let event = self.next_event(&mut connection, upload, question).await;
             let begun = interim > 0 || !connection.inbound.is_empty();
             let head = match event.map_err(|error| failure(error, upload, begun, target))? {
                 Event::Head(head) => head,
@@ -229,9 +222,9 @@ impl Upstream {
         &self,
         connection: &mut Connection,
         upload: &mut Upload,
-        arrived: Instant,
-        options: &Options,
+        question: &Question,
     ) -> Result<Event, EventError> {
+        let options = &*question.options;
         let withheld_until = upload.is_withheld().then(|| Instant::now() + CONTINUE_DELAY);
         poll_fn(|cx| {
             // First, because the app answers what it has got.
@@ -245,7 +238,7 @@ impl Upstream {
             let due = match options.timeout {
                 // The client's time runs, in the body.
                 _ if upload.waits_for_client() => None,
-                _ if booting => Some(arrived + options.boot_timeout),
+                _ if booting => Some(question.arrived + options.boot_timeout),
                 limit => limit.map(|limit| upload.last_byte() + limit),
             };
             let first = [due, withheld_until].into_iter().flatten().min();

@@ -113,7 +113,7 @@ impl Queue {
             ..
         } = self.state().limits;
         // From its arrival, for one that comes from another generation's queue.
-        let last = asked.arrived + boot_timeout + limit;
+        let last = asked.arrived() + boot_timeout + limit;
         let due = last.min(Instant::now() + limit);
         match tokio::time::timeout_at(due, self.permits.acquire()).await {
             Ok(permit) => permit.map_err(|_| Unanswered::Superseded),

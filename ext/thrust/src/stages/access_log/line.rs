@@ -21,7 +21,6 @@ pub(super) struct RequestLine {
     /// `None` if it could not be read.
     pub(super) request: Option<Facts>,
     pub(super) client: ClientAddress,
-    id: HeaderValue,
     pub(super) content_type: Option<HeaderValue>,
     /// What went wrong.
     pub(super) error: Option<String>,
@@ -43,7 +42,7 @@ pub(super) struct Facts {
 
 impl RequestLine {
     /// For `request`, in `format`.
-    pub(super) fn of(request: &Request, client: ClientAddress, id: &HeaderValue, format: Format) -> Self {
+    pub(super) fn of(request: &Request, client: ClientAddress, format: Format) -> Self {
         let of = |name| request.headers.get(name).cloned();
         let facts = Facts {
             target: request.target.clone(),
@@ -56,15 +55,14 @@ impl RequestLine {
                 .flatten(),
             length: request.body.length(),
         };
-        Self::new(Some(facts), client, id.clone())
+        Self::new(Some(facts), client)
     }
 
     /// `request` is `None` if it could not be read.
-    pub(super) fn new(request: Option<Facts>, client: ClientAddress, id: HeaderValue) -> Self {
+    pub(super) fn new(request: Option<Facts>, client: ClientAddress) -> Self {
         Self {
             request,
             client,
-            id,
             content_type: None,
             error: None,
         }
@@ -76,18 +74,32 @@ impl RequestLine {
     }
 
     /// Adds the line to `batch`.
-    pub(super) fn write(&self, batch: &Batch, filter: &Filter, outcome: &Outcome<'_>, ending: Ending) {
+    pub(super) fn write(
+        &self,
+        batch: &Batch,
+        filter: &Filter,
+        id: &HeaderValue,
+        outcome: &Outcome<'_>,
+        ending: Ending,
+    ) {
         let now = SystemTime::now();
         if batch.format() == Format::Combined {
             batch.append(|out, _| combined::write(out, self, filter, outcome, now));
         } else {
             batch.line(Level::Info, "Request", now, |line| {
-                self.write_fields(line, filter, outcome, ending);
+                self.write_fields(line, filter, id, outcome, ending);
             });
         }
     }
 
-    fn write_fields(&self, line: &mut Line<'_>, filter: &Filter, outcome: &Outcome<'_>, ending: Ending) {
+    fn write_fields(
+        &self,
+        line: &mut Line<'_>,
+        filter: &Filter,
+        id: &HeaderValue,
+        outcome: &Outcome<'_>,
+        ending: Ending,
+    ) {
         let request = self.request.as_ref();
         let path: Cow<'_, [u8]> = percent_decode(self.path()).into();
         let query = request.map_or(Cow::Borrowed(&[][..]), |request| {
@@ -116,7 +128,7 @@ impl RequestLine {
         line.bytes("query", &query);
         line.text("proto", request.map_or("", |request| protocol(request.version)));
         line.bytes("host", bytes(request.and_then(|request| request.host.as_ref())));
-        line.bytes("request_id", self.id.as_bytes());
+        line.bytes("request_id", id.as_bytes());
         line.number("queue", outcome.times.queue.as_millis());
         line.number("connect", outcome.times.connect.as_millis());
         if let Some(first_byte) = outcome.times.first_byte {
