@@ -1,24 +1,25 @@
 //! Read buffers, lent for as long as their bytes are needed.
 //!
 //! An idle connection holds none: it borrows one when bytes are there to be read. A thread keeps a few for reuse, so
-//! that a body passes through without an allocation per read.
-
-use std::cell::RefCell;
+//! that a body passes through without an allocation per read, and a page of a few KiB without one that takes long.
 
 use bytes::Bytes;
 
+use crate::spares::Spares;
+
 /// What one read takes at most; larger ones no longer pay, smaller ones cost system calls.
 const SIZE: usize = 64 * 1024;
-/// Buffers that a thread keeps for reuse.
-const KEPT: usize = 16;
-/// Up to this many bytes are copied out, so that a trickle does not pin a whole buffer.
+/// Up to this many bytes are copied out, so that a trickle does not pin a whole buffer: to a smaller one,
 const COPIED: usize = 4 * 1024;
+/// and up to this many to memory of their own size, of which glibc has some at hand up to 1,032 bytes.
+const OWN: usize = 1000;
 
 thread_local! {
-    static FREE: RefCell<Vec<Box<[u8]>>> = const { RefCell::new(Vec::new()) };
+    static FREE: Spares<Box<[u8]>> = const { Spares::new() };
+    static FREE_SMALL: Spares<Box<[u8]>> = const { Spares::new() };
 }
 
-/// A buffer of [`SIZE`] bytes; dropping it makes it available again.
+/// A buffer of [`SIZE`] bytes, or one of [`COPIED`]; dropping it makes it available again.
 #[derive(Debug)]
 pub(crate) struct Buffer {
     bytes: Box<[u8]>,
@@ -29,9 +30,21 @@ impl Buffer {
     /// Takes a buffer that is free on this thread, or a new one.
     pub(crate) fn lend() -> Self {
         let bytes = FREE
-            .with_borrow_mut(Vec::pop)
+            .with(Spares::take)
             .unwrap_or_else(|| vec![0; SIZE].into_boxed_slice());
         Self { bytes, filled: 0 }
+    }
+
+    /// A small buffer with these bytes.
+    fn small(content: &[u8]) -> Self {
+        let mut bytes = FREE_SMALL
+            .with(Spares::take)
+            .unwrap_or_else(|| vec![0; COPIED].into_boxed_slice());
+        bytes[..content.len()].copy_from_slice(content);
+        Self {
+            bytes,
+            filled: content.len(),
+        }
     }
 
     /// Where to read to: at most `limit` bytes.
@@ -42,8 +55,11 @@ impl Buffer {
 
     /// The first `count` bytes. The buffer comes back when the last slice of them is dropped.
     pub(crate) fn filled(mut self, count: usize) -> Bytes {
-        if count <= COPIED {
+        if count <= OWN {
             return Bytes::copy_from_slice(&self.bytes[..count]);
+        }
+        if count <= COPIED {
+            return Bytes::from_owner(Self::small(&self.bytes[..count]));
         }
         self.filled = count;
         Bytes::from_owner(self)
@@ -64,13 +80,9 @@ impl AsRef<[u8]> for Buffer {
 impl Drop for Buffer {
     fn drop(&mut self) {
         let bytes = std::mem::take(&mut self.bytes);
+        let free = if bytes.len() == SIZE { &FREE } else { &FREE_SMALL };
         // The last slice may be dropped while the thread ends, when the list is gone.
-        let _ = FREE.try_with(|free| {
-            let mut free = free.borrow_mut();
-            if free.len() < KEPT {
-                free.push(bytes);
-            }
-        });
+        let _ = free.try_with(|free| free.keep(bytes));
     }
 }
 
@@ -100,10 +112,29 @@ mod tests {
         let buffer = Buffer::lend();
         let address = buffer.bytes.as_ptr();
 
-        let bytes = buffer.filled(10);
+        let (bytes, more) = (buffer.filled(10), Buffer::lend().filled(COPIED));
 
         assert_eq!(Buffer::lend().bytes.as_ptr(), address);
-        assert_eq!(bytes.len(), 10);
+        assert_eq!((bytes.len(), more.len()), (10, COPIED));
+    }
+
+    #[test]
+    fn a_small_buffer_is_used_again_and_holds_what_was_read() {
+        let read = |byte| {
+            let mut buffer = Buffer::lend();
+            buffer.space(u64::MAX)[..2000].fill(byte);
+            buffer.filled(2000)
+        };
+        let first = read(b'a');
+        let address = first.as_ptr();
+        assert_ne!(read(b'b').as_ptr(), address);
+        drop(first);
+
+        let pieces = [read(b'c'), read(b'd')];
+
+        assert!(pieces.iter().any(|piece| piece.as_ptr() == address));
+        assert!(pieces[0].iter().all(|byte| *byte == b'c') && pieces[1].iter().all(|byte| *byte == b'd'));
+        assert_eq!(pieces[0].len(), 2000);
     }
 
     #[test]

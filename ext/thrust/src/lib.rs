@@ -33,6 +33,7 @@ mod process;
 mod room;
 pub mod server;
 mod service;
+mod spares;
 mod stages;
 mod stream;
 mod supervisor;
