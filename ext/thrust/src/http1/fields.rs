@@ -10,8 +10,8 @@ use super::head::HeadError;
 /// Most fields in one head or trailer section.
 pub(crate) const MAX_FIELDS: usize = 128;
 
-/// Fields for which there is room at once; to clear room for all costs more than to parse a few.
-const USUAL_FIELDS: usize = 32;
+/// Fields for which there is room at once.
+const USUAL_FIELDS: usize = 12;
 
 /// A parsed header section.
 #[derive(Debug, Default)]
@@ -49,33 +49,36 @@ pub(crate) struct ConnectionOptions {
 ///
 /// A field that RFC 9112 section 5 does not allow, too many of them, or a length that can be read in two ways.
 pub(crate) fn parse(section: &Bytes) -> Result<Fields, HeadError> {
-    let mut few = [httparse::EMPTY_HEADER; USUAL_FIELDS];
-    let mut many;
-    let parsed = match httparse::parse_headers(section, &mut few) {
-        Err(httparse::Error::TooManyHeaders) => {
-            many = [httparse::EMPTY_HEADER; MAX_FIELDS];
-            httparse::parse_headers(section, &mut many)
-        }
-        parsed => parsed,
-    };
-    let lines = match parsed {
-        Ok(httparse::Status::Complete((_, lines))) => lines,
-        Ok(httparse::Status::Partial) => return Err(HeadError::Field),
-        Err(httparse::Error::TooManyHeaders) => return Err(HeadError::TooManyFields),
-        Err(httparse::Error::HeaderName) => return Err(HeadError::FieldName),
-        Err(_) => return Err(HeadError::Field),
-    };
-
     let mut fields = Fields {
-        headers: HeaderMap::with_capacity(lines.len() + 2),
+        headers: HeaderMap::with_capacity(USUAL_FIELDS),
         ..Fields::default()
     };
     let mut named = Vec::new();
-    for line in lines {
-        let name = HeaderName::from_bytes(line.name.as_bytes()).map_err(|_| HeadError::FieldName)?;
-        let value =
-            HeaderValue::from_maybe_shared(section.slice_ref(line.value)).map_err(|_| HeadError::Field)?;
-        fields.take(name, value, &mut named)?;
+    let mut count = 0;
+    let mut fault = None;
+    let mut rest = &section[..];
+    loop {
+        let end = memchr::memchr(b'\n', rest).ok_or(HeadError::Field)?;
+        let line = rest[..end].strip_suffix(b"\r").ok_or(HeadError::Field)?;
+        rest = &rest[end + 1..];
+        if line.is_empty() {
+            break;
+        }
+        count += 1;
+        if count > MAX_FIELDS {
+            return Err(HeadError::TooManyFields);
+        }
+        let (name, value) = parts(line).ok_or(HeadError::FieldName)?;
+        // Both refuse what may not stand in them, and so whatever is no field line (RFC 9112 section 5).
+        let name = HeaderName::from_bytes(name).map_err(|_| HeadError::FieldName)?;
+        let value = HeaderValue::from_maybe_shared(section.slice_ref(value)).map_err(|_| HeadError::Field)?;
+        // Told only if nothing else is wrong: what a field says does not count where a line is none.
+        if let Err(error) = fields.take(name, value, &mut named) {
+            fault.get_or_insert(error);
+        }
+    }
+    if let Some(fault) = fault {
+        return Err(fault);
     }
     // Only now: a field may stand before the `Connection` that names it.
     for name in named
@@ -92,6 +95,19 @@ pub(crate) fn parse(section: &Bytes) -> Result<Fields, HeadError> {
         return Err(HeadError::LengthBesideChunked);
     }
     Ok(fields)
+}
+
+/// A field line at its colon, the value without the white space around it (RFC 9112 section 5.1).
+fn parts(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let colon = memchr::memchr(b':', line)?;
+    let mut value = &line[colon + 1..];
+    while let [b' ' | b'\t', rest @ ..] = value {
+        value = rest;
+    }
+    while let [rest @ .., b' ' | b'\t'] = value {
+        value = rest;
+    }
+    Some((&line[..colon], value))
 }
 
 impl Fields {
@@ -129,7 +145,7 @@ impl Fields {
                 self.accepts_trailers |= tokens(&value).any(|token| token.eq_ignore_ascii_case(b"trailers"));
             }
             header::PROXY_AUTHENTICATE | header::PROXY_AUTHORIZATION => {}
-            name if name == "keep-alive" || name == "proxy-connection" => {}
+            name if matches!(name.as_str(), "keep-alive" | "proxy-connection") => {}
             name => {
                 self.headers
                     .try_append(name, value)
@@ -263,6 +279,63 @@ mod tests {
             "A\r\n\r\n",
             "A: b\x7f\r\n\r\n",
         ] {
+            assert!(parsed(section).is_err(), "{section:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_a_token_and_a_value_has_no_control_characters_but_tabs() {
+        for byte in 0..=u8::MAX {
+            let of = |before: &[u8], after: &[u8]| parse(&[before, &[byte], after].concat().into());
+            let is_token = byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+
+            // A second colon is the value's.
+            assert_eq!(
+                of(b"A", b"a: b\r\n\r\n").is_ok(),
+                is_token || byte == b':',
+                "{byte}"
+            );
+            assert_eq!(
+                of(b"A: b", b"b\r\n\r\n").is_ok(),
+                byte == b'\t' || !byte.is_ascii_control(),
+                "{byte}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_value_ends_where_it_is_no_longer_spaces_and_tabs() {
+        for (line, value) in [
+            ("A:b", "b"),
+            ("A: \t b c\t ", "b c"),
+            ("A:", ""),
+            ("A: \t ", ""),
+            ("A: b: c", "b: c"),
+        ] {
+            let fields = parse(&Bytes::from(format!("{line}\r\n\r\n"))).unwrap();
+
+            assert_eq!(fields.headers["a"], value, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_field_says_does_not_count_where_a_line_is_none() {
+        let fault = |section| parsed(section).unwrap_err();
+
+        assert_eq!(
+            fault("Transfer-Encoding: gzip\r\n chunked\r\n\r\n"),
+            HeadError::FieldName
+        );
+        assert_eq!(fault("Content-Length: x\r\nA: \0\r\n\r\n"), HeadError::Field);
+        assert_eq!(
+            fault("Content-Length: x\r\nTransfer-Encoding: gzip\r\n\r\n"),
+            HeadError::ContentLength
+        );
+    }
+
+    #[test]
+    fn a_section_that_does_not_end_is_refused() {
+        for section in ["", "A: b\r\n", "A: b\r\n\r", "A: b"] {
             assert!(parsed(section).is_err(), "{section:?}");
         }
     }
