@@ -1,7 +1,7 @@
 //! HTTP/1.1 on the wire (RFC 9112), pure over bytes: what both sides of the proxy agree on.
 //!
 //! [`inbound`] holds what was received and not yet used. [`head`] finds the end of a message head, [`request`] and
-//! [`response`] judge its first line, [`fields`] the rest. [`decode`] and [`chunk`] find the end of a body. [`encode`]
+//! [`response`] judge its first line, [`fields`] the rest, into [`maps`]. [`decode`] and [`chunk`] find the end of a body. [`encode`]
 //! writes heads and chunks into [`outbound`], which holds what is not yet written. Nothing here does I/O: `connection`
 //! serves clients with it and `upstream` asks the app.
 
@@ -11,6 +11,7 @@ pub(crate) mod encode;
 pub(crate) mod fields;
 pub(crate) mod head;
 pub(crate) mod inbound;
+pub(crate) mod maps;
 pub(crate) mod outbound;
 pub(crate) mod request;
 pub(crate) mod response;

@@ -18,6 +18,7 @@ use crate::error::{BodyError, ProxyError};
 use crate::exchange::{Client, Response};
 use crate::http1::encode::{self, Framing, Persistence};
 use crate::http1::request::RequestHead;
+use crate::http1::{maps, outbound};
 
 /// What of a request its answer depends on.
 #[derive(Clone, Copy, Debug)]
@@ -90,7 +91,7 @@ pub(super) async fn send(
         (true, _) => Persistence::Keep,
     };
 
-    let mut head = Vec::with_capacity(512);
+    let mut head = outbound::room();
     encode::response_head(
         &mut head,
         facts.version,
@@ -99,6 +100,7 @@ pub(super) async fn send(
         framing,
         persistence,
     );
+    maps::give_back(parts.headers);
 
     let mut writer = Writer::new(link, head, body, framing, facts.accepts_trailers);
     let sent = poll_fn(|cx| match writer.poll(cx) {

@@ -6,12 +6,10 @@ use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use super::head::HeadError;
+use super::maps;
 
 /// Most fields in one head or trailer section.
 pub(crate) const MAX_FIELDS: usize = 128;
-
-/// Fields for which there is room at once.
-const USUAL_FIELDS: usize = 12;
 
 /// A parsed header section.
 #[derive(Debug, Default)]
@@ -50,7 +48,7 @@ pub(crate) struct ConnectionOptions {
 /// A field that RFC 9112 section 5 does not allow, too many of them, or a length that can be read in two ways.
 pub(crate) fn parse(section: &Bytes) -> Result<Fields, HeadError> {
     let mut fields = Fields {
-        headers: HeaderMap::with_capacity(USUAL_FIELDS),
+        headers: maps::lend(),
         ..Fields::default()
     };
     let mut named = Vec::new();

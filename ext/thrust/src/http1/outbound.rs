@@ -7,6 +7,22 @@ use std::io::IoSlice;
 use bytes::{Buf, Bytes};
 
 use super::encode::chunk_size;
+use crate::spares::Spares;
+
+/// What most heads have room in, in bytes.
+const USUAL_HEAD: usize = 768;
+/// Room that has grown larger is not kept.
+const LARGEST: usize = 4 * 1024;
+
+thread_local! {
+    static FREE: Spares<Vec<u8>> = const { Spares::new() };
+}
+
+/// Room for a head; [`Outbound`] keeps it for the next.
+pub(crate) fn room() -> Vec<u8> {
+    FREE.with(Spares::take)
+        .unwrap_or_else(|| Vec::with_capacity(USUAL_HEAD))
+}
 
 /// What one direction of a connection has yet to write.
 #[derive(Debug, Default)]
@@ -22,7 +38,9 @@ impl Outbound {
     pub(crate) fn new(head: Vec<u8>) -> Self {
         Self {
             before: head,
-            ..Self::default()
+            written: 0,
+            body: Bytes::new(),
+            after: b"",
         }
     }
 
@@ -85,6 +103,17 @@ impl Outbound {
     }
 }
 
+impl Drop for Outbound {
+    fn drop(&mut self) {
+        let mut room = std::mem::take(&mut self.before);
+        if (USUAL_HEAD..=LARGEST).contains(&room.capacity()) {
+            room.clear();
+            // It may be dropped while the thread ends, when the list is gone.
+            let _ = FREE.try_with(|free| free.keep(room));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,6 +130,19 @@ mod tests {
 
             assert_eq!(out.slices().map(|slice| slice.to_vec()).concat(), whole[first..]);
             assert_eq!(out.is_empty(), first == whole.len());
+        }
+    }
+
+    #[test]
+    fn the_room_of_a_head_is_used_again_unless_it_is_unusual() {
+        for (capacity, is_kept) in [(0, false), (USUAL_HEAD, true), (LARGEST + 1, false)] {
+            let mut head = Vec::with_capacity(capacity);
+            head.extend_from_slice(&b"head"[..capacity.min(4)]);
+
+            drop(Outbound::new(head));
+
+            let kept = FREE.with(Spares::take);
+            assert_eq!(kept.is_some_and(|room| room.is_empty()), is_kept, "{capacity}");
         }
     }
 

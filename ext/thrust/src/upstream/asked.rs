@@ -11,6 +11,7 @@ use super::{Options, Target};
 use crate::connection::Interim;
 use crate::error::BodyError;
 use crate::exchange::{Client, Request};
+use crate::http1::maps;
 
 /// What an HTTP/2 client may send of a body that nobody reads: its window.
 const MAX_UNREAD: u64 = crate::connection::WINDOW as u64;
@@ -72,6 +73,7 @@ impl Asked {
             upgrade: request.upgrade.map(Box::new),
             interim: request.interim,
         };
+        maps::give_back(request.headers);
         Self {
             question,
             upload: Some(upload),

@@ -10,7 +10,7 @@ use http::{Method, Version};
 
 use super::{Options, Target};
 use crate::exchange::{Client, Peer, Request};
-use crate::http1::encode;
+use crate::http1::{encode, outbound};
 use crate::stages::{request_id, request_start};
 use crate::text;
 use crate::trust::{Belief, X_FORWARDED_FOR};
@@ -29,7 +29,7 @@ pub(super) fn request_head(
     let belief = options
         .trusted_proxies
         .belief(options.forward_headers, client.peer);
-    let mut out = Vec::with_capacity(768);
+    let mut out = outbound::room();
     out.extend_from_slice(request.method.as_str().as_bytes());
     out.push(b' ');
     out.extend_from_slice(request.target.as_bytes());
