@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 
 use crate::body::Body;
 use crate::connection::Interim;
@@ -104,9 +104,9 @@ impl Peer {
     }
 }
 
-/// Whether this answer lasts as long as either side likes (HTML, section 9.2.5).
-pub(crate) fn is_event_stream(headers: &HeaderMap) -> bool {
-    headers.get(header::CONTENT_TYPE).is_some_and(|content_type| {
+/// Whether an answer of this type lasts as long as either side likes (HTML, section 9.2.5).
+pub(crate) fn is_event_stream(content_type: Option<&HeaderValue>) -> bool {
+    content_type.is_some_and(|content_type| {
         let essence = content_type.as_bytes().split(|byte| *byte == b';').next();
         essence.is_some_and(|essence| essence.trim_ascii().eq_ignore_ascii_case(b"text/event-stream"))
     })

@@ -54,6 +54,9 @@ impl Inbound {
         } else {
             &self.partial[..]
         };
+        if bytes.is_empty() {
+            return Ok(None);
+        }
         let Some(end) = self.scanner.find_end(bytes)? else {
             if self.partial.is_empty() {
                 self.partial.extend_from_slice(&self.unread);

@@ -68,15 +68,14 @@ impl Clock {
             );
         }
         out.extend_from_slice(self.text.as_bytes());
+        let mut fraction = *b".000000000";
         let mut left = since.subsec_nanos();
-        if left > 0 {
-            out.push(b'.');
+        for digit in fraction[1..].iter_mut().rev() {
+            *digit += (left % 10) as u8;
+            left /= 10;
         }
-        let mut digit = 100_000_000;
-        while left > 0 {
-            out.push(b'0' + u8::try_from(left / digit).unwrap_or_default());
-            left %= digit;
-            digit /= 10;
+        if let Some(last) = fraction.iter().rposition(|byte| matches!(byte, b'1'..=b'9')) {
+            out.extend_from_slice(&fraction[..=last]);
         }
         out.push(b'Z');
     }
@@ -336,6 +335,22 @@ mod tests {
             );
         }
         assert_eq!(json(b"a\xffb"), ",\"a\":\"a\u{fffd}b\"");
+    }
+
+    #[test]
+    fn a_time_has_as_many_digits_as_it_needs() {
+        for (nanoseconds, expected) in [
+            (0, "2023-11-14T22:13:20Z"),
+            (500_000_000, "2023-11-14T22:13:20.5Z"),
+            (1_020_000, "2023-11-14T22:13:20.00102Z"),
+            (999_999_999, "2023-11-14T22:13:20.999999999Z"),
+        ] {
+            let mut out = Vec::new();
+
+            Clock::default().write(&mut out, UNIX_EPOCH + Duration::new(1_700_000_000, nanoseconds));
+
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
     }
 
     #[test]

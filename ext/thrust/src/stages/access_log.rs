@@ -153,9 +153,10 @@ impl Entry {
     pub(crate) fn answered(&mut self, status: StatusCode, headers: &HeaderMap) {
         self.status = Some(status);
         self.times.first_byte = Some(self.started.elapsed());
-        self.endless = exchange::is_event_stream(headers);
+        let content_type = headers.get(header::CONTENT_TYPE);
+        self.endless = exchange::is_event_stream(content_type);
         if let Some(line) = &mut self.line {
-            line.content_type = headers.get(header::CONTENT_TYPE).cloned();
+            line.content_type = content_type.cloned();
         }
     }
 

@@ -67,7 +67,7 @@ impl Upstream {
             ));
         }
 
-        if exchange::is_event_stream(&headers) {
+        if exchange::is_event_stream(headers.get(header::CONTENT_TYPE)) {
             slot.lasts();
         }
         let decoder = match content_length {

@@ -42,11 +42,16 @@ pub(super) fn request_head(
     } else {
         encode::field(&mut out, &header::HOST, host);
     }
+    let mut kept_back = false;
     for (name, value) in headers {
         if passage::passes(name.as_str(), belief) {
             encode::field(&mut out, name, value.as_bytes());
+        } else if *name != header::HOST {
+            kept_back = true;
         }
     }
+    // What proxies have said never passes, so it is looked for only among what was kept back.
+    let belief = if kept_back { belief } else { Belief::Nothing };
     if let Some(id) = &request.new_id {
         encode::field(&mut out, &request_id::X_REQUEST_ID, id.as_bytes());
     }
