@@ -169,11 +169,35 @@ impl FileBody {
                     self.only_read = true;
                     Ok(0)
                 }
-                Some(rustix::io::Errno::IO) => Err(KernelError::File(self.broken(error))),
+                Some(errno) if !is_about_a_connection(errno) => Err(KernelError::File(self.broken(error))),
                 _ => Err(KernelError::Socket),
             },
         }
     }
+}
+
+/// Whether a connection fails so; what else there is comes from the file system, and there are many of them.
+#[cfg(target_os = "linux")]
+fn is_about_a_connection(errno: rustix::io::Errno) -> bool {
+    use rustix::io::Errno;
+
+    matches!(
+        errno,
+        Errno::PIPE
+            | Errno::CONNRESET
+            | Errno::CONNABORTED
+            | Errno::CONNREFUSED
+            | Errno::NOTCONN
+            | Errno::SHUTDOWN
+            | Errno::TIMEDOUT
+            | Errno::NETDOWN
+            | Errno::NETUNREACH
+            | Errno::NETRESET
+            | Errno::HOSTDOWN
+            | Errno::HOSTUNREACH
+            | Errno::PROTO
+            | Errno::NOPROTOOPT
+    )
 }
 
 /// Which end of a run failed.
@@ -280,5 +304,30 @@ mod tests {
         assert_eq!(body.sent(Err(rustix::io::Errno::INVAL.into())).unwrap(), 0);
         assert_eq!(body.kernel_run(), None);
         assert_eq!(rest(&mut body).len(), 99_900);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_the_kernel_could_not_send_is_the_fault_of_the_connection_or_of_the_file() {
+        use rustix::io::Errno;
+        let (_file, mut body) = file(b"");
+        let mut fails_with = |errno: Errno| body.sent(Err(errno.into())).unwrap_err();
+
+        for errno in [Errno::PIPE, Errno::CONNRESET, Errno::TIMEDOUT, Errno::HOSTUNREACH] {
+            assert!(matches!(fails_with(errno), KernelError::Socket), "{errno}");
+        }
+        for errno in [
+            Errno::IO,
+            Errno::STALE,
+            Errno::NODATA,
+            Errno::REMOTEIO,
+            Errno::NOMEM,
+        ] {
+            let error = fails_with(errno);
+            assert!(
+                matches!(error, KernelError::File(BodyError::FileBroke { .. })),
+                "{errno}: {error:?}"
+            );
+        }
     }
 }
