@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use self::hold::{Hold, Release};
@@ -40,6 +41,8 @@ pub(crate) struct Service {
     hold: Hold,
     /// Whether whoever chooses between machines may send requests here, as far as the supervisor knows.
     ready: AtomicBool,
+    /// Told when another generation comes into service.
+    switched: Notify,
 }
 
 /// A generation that was taken out of service.
@@ -66,6 +69,7 @@ impl Service {
             metrics,
             hold,
             ready: AtomicBool::new(false),
+            switched: Notify::new(),
         }
     }
 
@@ -176,6 +180,7 @@ impl Service {
         for upstream in &retired {
             upstream.close();
         }
+        self.switched.notify_waiters();
         self.hold.open();
         Retired(retired)
     }
@@ -239,9 +244,17 @@ impl Service {
         self.hold.open();
     }
 
-    /// Returns once the current generation has answered a request.
+    /// Returns once a generation has answered a request while it was in service.
     pub(crate) async fn answered(&self) {
-        self.upstreams[0].load_full().answered().await;
+        loop {
+            // Made before looking, so that it hears of whatever happens afterwards.
+            let switched = self.switched.notified();
+            let current = self.upstreams[0].load_full();
+            tokio::select! {
+                () = current.answered() => return,
+                () = switched => {}
+            }
+        }
     }
 
     /// Returns once requests are held because the app accepts nothing.
@@ -298,4 +311,30 @@ fn generation(
             queue.clone(),
         ))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_answer_is_heard_whichever_generation_gives_it() {
+        let service = Service::new(2, &Target::Port(1), &Config::of(&[]));
+        let mut answered = std::pin::pin!(service.answered());
+        assert!(
+            timeout(RETRY, &mut answered).await.is_err(),
+            "nobody has answered"
+        );
+
+        service.switch(&Target::Port(2));
+        assert!(
+            timeout(RETRY, &mut answered).await.is_err(),
+            "nor has its successor"
+        );
+        service.upstreams[1].load().note_answer();
+
+        assert!(timeout(RETRY, answered).await.is_ok());
+    }
 }

@@ -173,7 +173,7 @@ impl Upstream {
         self.answered.wait().await;
     }
 
-    fn note_answer(&self) {
+    pub(crate) fn note_answer(&self) {
         if !self.has_answered() {
             self.answered.note();
         }
