@@ -16,6 +16,7 @@ pub const USAGE: &str = "\
 Usage: thrust [OPTIONS] COMMAND [ARG]...   run COMMAND behind the proxy
        thrust -- COMMAND [ARG]...          also if COMMAND is a word of thrust's own
        thrust [OPTIONS] config [--json]    show every setting, its value and where that comes from
+       thrust [OPTIONS] doctor [...]       say what will not work, why, and what to change
        thrust status [--json] [--pid N]    tell how the running thrust is
        thrust restart [--self] [...]       start the running app again without a gap
        thrust completions SHELL            print completions for bash, zsh or fish

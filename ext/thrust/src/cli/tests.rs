@@ -304,6 +304,8 @@ fn help_and_version_are_printed() {
 
     for word in words::built() {
         assert_eq!(printed(&[word, "--help"]), printed(&["help", word]));
+        let calls = ["thrust", "thrust [OPTIONS]"].map(|before| format!("{before} {word} "));
+        assert!(calls.iter().any(|call| help.contains(call)), "{word}: {help}");
     }
     assert!(help.contains("Usage: thrust [OPTIONS] COMMAND"), "{help}");
     assert_eq!(printed(&["help"]), help);
