@@ -9,9 +9,9 @@ use crate::spares::Spares;
 
 /// What one read takes at most; larger ones no longer pay, smaller ones cost system calls.
 const SIZE: usize = 64 * 1024;
-/// Up to this many bytes are copied out, so that a trickle does not pin a whole buffer: to a smaller one,
+/// Up to this many bytes are copied out, so that a trickle does not pin a whole buffer: to a smaller one if one is free,
 const COPIED: usize = 4 * 1024;
-/// and up to this many to memory of their own size, of which glibc has some at hand up to 1,032 bytes.
+/// and up to this many always to memory of their own size, of which glibc has some at hand up to 1,032 bytes.
 const OWN: usize = 1000;
 
 thread_local! {
@@ -35,16 +35,18 @@ impl Buffer {
         Self { bytes, filled: 0 }
     }
 
-    /// A small buffer with these bytes.
-    fn small(content: &[u8]) -> Self {
-        let mut bytes = FREE_SMALL
-            .with(Spares::take)
-            .unwrap_or_else(|| vec![0; COPIED].into_boxed_slice());
+    /// A small buffer with these bytes, if it pays and there is one.
+    fn small(content: &[u8]) -> Option<Self> {
+        if content.len() <= OWN {
+            return None;
+        }
+        let make = || vec![0; COPIED].into_boxed_slice();
+        let mut bytes = FREE_SMALL.with(|free| free.take_or_make(make))?;
         bytes[..content.len()].copy_from_slice(content);
-        Self {
+        Some(Self {
             bytes,
             filled: content.len(),
-        }
+        })
     }
 
     /// Where to read to: at most `limit` bytes.
@@ -55,11 +57,12 @@ impl Buffer {
 
     /// The first `count` bytes. The buffer comes back when the last slice of them is dropped.
     pub(crate) fn filled(mut self, count: usize) -> Bytes {
-        if count <= OWN {
-            return Bytes::copy_from_slice(&self.bytes[..count]);
-        }
         if count <= COPIED {
-            return Bytes::from_owner(Self::small(&self.bytes[..count]));
+            let bytes = &self.bytes[..count];
+            return match Self::small(bytes) {
+                Some(small) => Bytes::from_owner(small),
+                None => Bytes::copy_from_slice(bytes),
+            };
         }
         self.filled = count;
         Bytes::from_owner(self)
