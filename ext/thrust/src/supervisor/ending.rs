@@ -35,10 +35,11 @@ impl Supervisor {
         asked: &mut mpsc::Receiver<Asked>,
     ) -> u8 {
         let told = Instant::now();
-        tracing::info!(signal = stop.name(), "Told to end; finishing requests first");
         self.service.set_ready(false);
         self.notify.stopping();
         self.progress.state.set(State::Draining);
+        // Only now: who reads it may rely on it.
+        tracing::info!(signal = stop.name(), "Told to end; finishing requests first");
         let mut insistence = 1;
         let ended = {
             let mut leaving = pin!(self.end_app(current, stop, told));
