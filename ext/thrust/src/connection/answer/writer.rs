@@ -16,6 +16,11 @@ use crate::http1::outbound::Outbound;
 use crate::stream::TURN;
 use crate::timer::{Stall, Timer};
 
+/// What the kernel sends of a file in one go. It moves that in less time than we copy a turn; but what is not in memory
+/// it reads from disk meanwhile.
+#[cfg(target_os = "linux")]
+const RUN: usize = 4 * TURN;
+
 /// An answer on its way out.
 pub(super) struct Writer<'a> {
     link: &'a Link,
@@ -73,7 +78,7 @@ impl<'a> Writer<'a> {
                     Poll::Ready(result) => result?,
                     Poll::Pending => return self.poll_stalled(cx),
                 };
-                if written >= TURN && !self.over {
+                if written >= RUN && !self.over {
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }
@@ -138,8 +143,7 @@ impl<'a> Writer<'a> {
         let Some((offset, length)) = file.kernel_run() else {
             return Poll::Ready(Ok(0));
         };
-        // No more than a turn: what is not in memory is read from disk meanwhile.
-        let limit = usize::try_from(length).map_or(TURN, |length| length.min(TURN));
+        let limit = usize::try_from(length).map_or(RUN, |length| length.min(RUN));
         let sent = ready!(stream.poll_send_file(cx, file.source(), offset, limit));
         let count = file.sent(sent).map_err(|error| match error {
             KernelError::File(error) => error,
