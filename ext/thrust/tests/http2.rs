@@ -285,6 +285,32 @@ async fn an_answer_that_its_client_made_no_room_for_does_not_count_as_sent() {
 }
 
 #[tokio::test]
+async fn an_answer_whose_end_its_client_makes_no_room_for_is_given_up() {
+    let target = TestTarget::answering("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+    let proxy = Launch::before(&target).env("HTTP_WRITE_TIMEOUT", "1").start();
+    let mut client = proxy
+        .connect_http2_with(Builder::new().initial_window_size(3))
+        .await;
+
+    let (answer, _) = client.send_request(get("report"), true).unwrap();
+    let mut body = timeout(DEADLINE, answer).await.unwrap().unwrap().into_body();
+    let room = timeout(DEADLINE, body.data()).await.unwrap().unwrap().unwrap();
+    let end = timeout(DEADLINE, body.data())
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap_err();
+
+    assert_eq!(room, "hel");
+    assert_eq!(end.reason(), Some(Reason::CANCEL));
+    let line = proxy.wait_for_log("Request");
+    assert_eq!(
+        line["error"], "the client took nothing more of its answer for 1s",
+        "{line}"
+    );
+}
+
+#[tokio::test]
 async fn an_upload_that_its_client_resets_never_looks_whole_to_the_app_whatever_the_code() {
     for code in [Reason::NO_ERROR, Reason::CANCEL] {
         let (told, seen) = channel();

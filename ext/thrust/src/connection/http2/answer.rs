@@ -1,7 +1,7 @@
 //! Sends the answer on an HTTP/2 stream.
 //!
-//! h2 takes any amount and keeps it until the client makes room. So it is given a piece only once there is room for
-//! some of it, and only one is read ahead.
+//! h2 takes any amount and keeps it until the client makes room, and nobody sees whether it ever does. So it is given
+//! only what there is room for, and one piece is read ahead.
 
 use std::io::IoSlice;
 use std::sync::Arc;
@@ -58,17 +58,18 @@ impl Answer {
 
     fn advance(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), h2::Error>> {
         loop {
-            if self
-                .piece
-                .as_ref()
-                .is_some_and(|(piece, _)| piece.has_remaining())
-            {
-                while self.stream.capacity() == 0 {
-                    match ready!(self.stream.poll_capacity(cx)) {
-                        Some(more) => more.map(drop)?,
-                        // It is over.
-                        None => return Poll::Ready(Ok(())),
-                    }
+            while let Some((piece, _)) = &mut self.piece {
+                let room = self.stream.capacity();
+                if room >= piece.remaining() {
+                    break;
+                }
+                if room > 0 {
+                    self.stream.send_data(piece.split_to(room), false)?;
+                }
+                match ready!(self.stream.poll_capacity(cx)) {
+                    Some(more) => more.map(drop)?,
+                    // It is over.
+                    None => return Poll::Ready(Ok(())),
                 }
             }
             if let Some((piece, is_last)) = self.piece.take() {
@@ -104,10 +105,7 @@ impl Answer {
         }
         match next.map(|next| next.map(http_body::Frame::into_data)) {
             Some(Ok(Ok(bytes))) => {
-                if !bytes.is_empty() {
-                    // All of it would keep other streams from the connection's window while this one waits.
-                    self.stream.reserve_capacity(1);
-                }
+                self.stream.reserve_capacity(bytes.len());
                 let flow = self.open.piece_waits();
                 self.piece = Some((Piece { bytes, flow }, is_last));
                 return Poll::Ready(Ok(false));
@@ -142,6 +140,16 @@ impl Drop for Answer {
 pub(super) struct Piece {
     bytes: Bytes,
     flow: Arc<Flow>,
+}
+
+impl Piece {
+    /// Takes the first `length` bytes out of it.
+    fn split_to(&mut self, length: usize) -> Self {
+        Self {
+            bytes: self.bytes.split_to(length),
+            flow: self.flow.clone(),
+        }
+    }
 }
 
 impl Buf for Piece {
