@@ -311,6 +311,33 @@ async fn an_answer_whose_end_its_client_makes_no_room_for_is_given_up() {
 }
 
 #[tokio::test]
+async fn an_answer_that_waits_for_its_upload_is_not_held_up_by_a_client_that_reads_late() {
+    // More than the client's window and what we hold; more than our window.
+    const ANSWER: usize = 256 * 1024;
+    const UPLOAD: usize = 4 * 1024 * 1024;
+    let (told, seen) = channel();
+    let target = TestTarget::start(move |app| {
+        app.read_request_head();
+        app.wire
+            .send(format!("HTTP/1.1 200 OK\r\nContent-Length: {ANSWER}\r\n\r\n"));
+        app.wire.send(vec![b'x'; ANSWER - 1]);
+        told.send(app.wire.read_exact(UPLOAD).len()).unwrap();
+        app.wire.send("x");
+    });
+    let proxy = Launch::before(&target).start();
+    let mut client = proxy.connect_http2().await;
+
+    let request = Request::post("http://a/").header("content-length", UPLOAD);
+    let (answer, mut upload) = client.send_request(request.body(()).unwrap(), false).unwrap();
+    upload.send_data(vec![b'x'; UPLOAD].into(), true).unwrap();
+    let seen = tokio::task::spawn_blocking(move || seen.recv_timeout(DEADLINE));
+    let seen = seen.await.unwrap().expect("the app gets all of the upload");
+    let (_, body, _) = read(answer).await.unwrap();
+
+    assert_eq!((seen, body.len()), (UPLOAD, ANSWER));
+}
+
+#[tokio::test]
 async fn an_upload_that_its_client_resets_never_looks_whole_to_the_app_whatever_the_code() {
     for code in [Reason::NO_ERROR, Reason::CANCEL] {
         let (told, seen) = channel();

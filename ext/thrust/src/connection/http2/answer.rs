@@ -53,6 +53,10 @@ impl Answer {
         if self.advance(cx).is_ready() || self.stream.poll_reset(cx).is_ready() {
             return Poll::Ready(());
         }
+        if self.piece.is_some() {
+            // The app may wait for more of the upload before it goes on with what we wait to send.
+            self.body.poll_upload(cx);
+        }
         self.neglect.poll(self.open.flow(), cx)
     }
 
