@@ -13,7 +13,7 @@ use http::{HeaderMap, Method, Request, Response};
 use rustix::process::Signal;
 use tokio::time::timeout;
 
-use self::support::{DEADLINE, Launch, Message, TestTarget, cue};
+use self::support::{DEADLINE, Launch, Message, TestTarget, cue, frames};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// An empty SETTINGS frame.
@@ -335,6 +335,49 @@ async fn an_answer_that_waits_for_its_upload_is_not_held_up_by_a_client_that_rea
     let (_, body, _) = read(answer).await.unwrap();
 
     assert_eq!((seen, body.len()), (UPLOAD, ANSWER));
+}
+
+#[test]
+fn a_client_that_takes_its_answers_slowly_gets_them_whole_however_long_its_streams_are_over() {
+    // Together more than any socket holds, each so short that h2 takes it at once.
+    const STREAMS: usize = 250;
+    const SIZE: usize = 60_000;
+    let target = TestTarget::answering(
+        [
+            format!("HTTP/1.1 200 OK\r\nContent-Length: {SIZE}\r\n\r\n").into_bytes(),
+            vec![b'x'; SIZE],
+        ]
+        .concat(),
+    );
+    let proxy = Launch::before(&target).env("HTTP_IDLE_TIMEOUT", "1").start();
+    let mut client = proxy.connect();
+    client.send(frames::PREFACE);
+    client.send(frames::frame(
+        frames::SETTINGS,
+        0,
+        0,
+        &[0, 4, 0x7f, 0xff, 0xff, 0xff],
+    ));
+    client.send(frames::window_update(0, 0x7fff_0000));
+    (0..STREAMS).for_each(|number| client.send(frames::get(number as u32 * 2 + 1, "/")));
+    proxy.wait_for_logs("Request", STREAMS);
+
+    // Longer than a connection may be idle, and may then take to say farewell.
+    for _ in 0..4 {
+        let mut other = proxy.connect();
+        other.get("/");
+        other.expect_end();
+    }
+
+    let (mut ended, mut taken) = (0, 0);
+    while ended < STREAMS {
+        let frame = frames::read_frame(&mut client);
+        if frame.is(frames::DATA) {
+            taken += frame.payload.len();
+            ended += usize::from(frame.flags & frames::END_STREAM);
+        }
+    }
+    assert_eq!(taken, STREAMS * SIZE);
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ mod streams;
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -54,8 +54,8 @@ const MAX_FRAME: u32 = 16 * 1024;
 pub(crate) const WINDOW: u32 = 1024 * 1024;
 /// What of one answer waits in memory for a client that reads slowly.
 const SEND_BUFFER: usize = 64 * 1024;
-/// How long a client may take, after its last stream, to acknowledge a GOAWAY, or to close after an error; one that is
-/// dead never does.
+/// How long a client may take, once it has taken its answers, to acknowledge a GOAWAY, or to close after an error; one
+/// that is dead never does.
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Serves until the client leaves, is idle for too long, is sent away, or we are told to end.
@@ -166,11 +166,11 @@ async fn converse(
         if let Poll::Ready(limit) = head.poll(socket.open_block(), cx) {
             return Poll::Ready(Ended::Misused(Abuse::SlowHead(limit)));
         }
-        // A stream that was open until now may still have bytes on their way: its client has all of the time.
-        if ending && streams.is_empty() {
-            ready!(farewell.poll(&mut timer, cx));
-            return Poll::Ready(Ended::Well);
+        // Streams are over once h2 has their answers: what of them waits for the socket has as long as any answer.
+        if ending && streams.is_empty() && !socket.is_stalled() {
+            return farewell.poll(&mut timer, cx).map(|_| Ended::Well);
         }
+        farewell.over();
         socket.poll_stalled(&mut timer, cx).map(|()| Ended::Well)
     })
     .await

@@ -188,6 +188,11 @@ impl Socket {
         Poll::Ready(Ok(()))
     }
 
+    /// Whether something waits for the client to take it.
+    pub(super) fn is_stalled(&self) -> bool {
+        self.out().is_stalled
+    }
+
     /// Ready once the client has taken nothing for too long.
     pub(super) fn poll_stalled(&self, timer: &mut Timer, cx: &mut Context<'_>) -> Poll<()> {
         let mut out = self.out();
