@@ -73,6 +73,18 @@ fn frames_that_lead_to_nothing_end_their_connection() {
 }
 
 #[test]
+fn a_flood_that_comes_with_the_preface_is_no_different() {
+    let (proxy, _target) = proxy();
+    let mut client = proxy.connect();
+
+    client.send([frames::PREFACE, &frames::no_window().repeat(1100)].concat());
+
+    let goaway = frames::read_next(&mut client, frames::GOAWAY);
+    assert_eq!(goaway[4..8], ENHANCE_YOUR_CALM.to_be_bytes());
+    assert_eq!(proxy.wait_for_log("Request")["status"], 429);
+}
+
+#[test]
 fn requests_taken_back_at_once_end_their_connection_before_the_app_has_seen_many() {
     let (proxy, target) = proxy();
     let mut attacker = Attacker::connect(&proxy);

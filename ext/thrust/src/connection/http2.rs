@@ -116,7 +116,11 @@ async fn converse(
     let streams = Streams::new();
     let mut connection = match handshake(Io::new(received, socket, &streams)).await {
         Ok(connection) => connection,
-        Err(error) => return Ended::by(error),
+        // The preface is there, and many frames may have come with it.
+        Err(error) => {
+            let abuse = socket.abuse();
+            return abuse.map_or_else(|| Ended::by(error), Ended::Misused);
+        }
     };
     let mut exchanges = FuturesUnordered::new();
     let mut end = std::pin::pin!(async {
