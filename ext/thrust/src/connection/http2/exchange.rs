@@ -80,8 +80,13 @@ async fn handle(
     });
     poll_fn(|cx| {
         let handled = handling.as_mut().poll(cx);
-        for interim in flow.take_told() {
-            // Refused on a stream that is over, of which the next line tells.
+        let told = flow.take_told();
+        // h2 would send them behind a reset as well, where nothing may follow (RFC 9113 section 6.4).
+        if !told.is_empty() && respond.poll_reset(cx).is_ready() {
+            return Poll::Ready(None);
+        }
+        for interim in told {
+            // Refused for fields of a connection, and no answer of the app's has any left.
             let _ = respond.send_informational(interim);
         }
         match handled {
@@ -122,5 +127,63 @@ fn begin(
             respond.send_reset(Reason::INTERNAL_ERROR);
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use h2::server::Builder;
+    use http::{HeaderMap, StatusCode};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    use super::super::streams::Streams;
+    use super::*;
+    use crate::connection::PREFACE;
+    use crate::exchange::Peer;
+
+    const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+    /// `GET http://a/` on stream 1, from the static table (RFC 7541 appendix A).
+    const GET: &[u8] = &[0, 0, 6, 1, 5, 0, 0, 0, 1, 0x82, 0x86, 0x84, 0x41, 1, b'a'];
+    const RESET: &[u8] = &[0, 0, 4, 3, 0, 0, 0, 0, 1, 0, 0, 0, 8];
+    const HEADERS: u8 = 1;
+
+    #[tokio::test]
+    async fn no_interim_answer_is_sent_behind_a_reset() {
+        let (mut theirs, ours) = duplex(1024);
+        theirs
+            .write_all(&[PREFACE, SETTINGS, GET, RESET].concat())
+            .await
+            .unwrap();
+        let mut connection = Builder::new().handshake(ours).await.unwrap();
+        let (_, mut respond) = connection.accept().await.unwrap().unwrap();
+        let open = Streams::open(&Streams::new());
+        open.flow().tell(StatusCode::EARLY_HINTS, HeaderMap::new());
+        let client = Client {
+            peer: Peer::Unix,
+            secure: false,
+        };
+
+        let request = Err(HeadError::Host);
+        let response = handle(request, &mut respond, open.flow(), &client, &Core::for_test()).await;
+
+        // Writes what h2 has to say.
+        let next = poll_fn(|cx| Poll::Ready(connection.poll_accept(cx).is_pending()));
+        assert!(next.await, "the client waits");
+        drop(connection);
+        let mut sent = Vec::new();
+        theirs.read_to_end(&mut sent).await.unwrap();
+        assert!(!kinds(&sent).contains(&HEADERS), "{sent:?}");
+        assert!(response.is_none());
+    }
+
+    /// The kinds of the frames in `bytes`.
+    fn kinds(mut bytes: &[u8]) -> Vec<u8> {
+        let mut kinds = Vec::new();
+        while let [a, b, c, kind, ..] = bytes {
+            kinds.push(*kind);
+            let length = u32::from_be_bytes([0, *a, *b, *c]) as usize;
+            bytes = &bytes[9 + length..];
+        }
+        kinds
     }
 }
