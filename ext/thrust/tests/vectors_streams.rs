@@ -113,6 +113,13 @@ fn a_length_agrees_with_the_body() {
         )
         .has("Content-Length: 5"),
         post("POST / ", "one of nothing", &[("content-length", "0")], &[b""]).has("Content-Length: 0"),
+        post(
+            "POST / ",
+            "one of nothing that is not waited for",
+            &[("content-length", "0"), ("expect", "100-continue")],
+            &[b""],
+        )
+        .lacks("expect"),
         passes(
             "GET / ",
             "one of nothing without a body",

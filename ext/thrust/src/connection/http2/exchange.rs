@@ -41,6 +41,8 @@ pub(super) fn take(
     } else {
         let length = request.headers.get(header::CONTENT_LENGTH);
         let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
+        // Nobody waits to send nothing.
+        request.expects_continue &= length != Some(0);
         request.body = StreamBody::new(stream, length, limit, flow.clone(), core.metrics.clone()).into();
     }
     Ok(request)
