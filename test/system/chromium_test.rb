@@ -43,6 +43,7 @@ class ChromiumTest < BrowserTest
     browser.click_link "A file of 3 MB"
 
     assert_equal "thruster" * (3 * 1024 * 1024 / 8), downloaded("3.bin")
-    assert_equal 200, request_line("/stored/3")["status"]
+    # All at once or in parts is Chromium's choice; it asks for parts where the file comes slowly.
+    assert_includes [ 200, 206 ], request_line("/stored/3")["status"]
   end
 end
